@@ -1,0 +1,1 @@
+"""The operator: watches DirectoryTenant and DirectoryPlatform objects and keeps what they ask for true."""

@@ -1,0 +1,94 @@
+"""Conditions under which a step can't finish, each named for what is wrong and telling the reader the way out.
+
+Messages end up in `status.conditions`, in Events and in logs: they never hold a secret, and never a driver's own text,
+which can quote one.
+"""
+
+from dataclasses import dataclass
+
+from directory_operator.reasons import Reason
+
+
+@dataclass(eq=False)
+class StepError(Exception):
+    """Base of everything a system raises on purpose. `reason` comes from the closed list in reasons.py."""
+
+    message: str
+
+    reason = Reason.INTERNAL_ERROR
+    terminal = False
+    """True when only a changed spec can help: the tenant is `Stalled` and isn't retried until it changes."""
+    retry_after: float | None = None
+    """Seconds after which to try again; None leaves it to the queue's back-off."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class SystemUnavailable(StepError):
+    """A backend did not answer, or answered that it can't work now."""
+
+    reason = Reason.BACKEND_UNREACHABLE
+
+    def __init__(self, system: str, endpoint: str, problem: str) -> None:
+        """Name the backend, where it was sought, and what happened in our own words."""
+        super().__init__(
+            f"{system} at {endpoint} can't be reached: {problem}. Check that it runs and that the DirectoryPlatform's "
+            "address is right; this is retried by itself."
+        )
+        self.system = system
+
+
+class AccessDenied(StepError):
+    """A backend refused the operator's own credentials or lacks a right that the operator needs."""
+
+    reason = Reason.ACCESS_DENIED
+    retry_after = 30.0
+
+    def __init__(self, system: str, endpoint: str, remedy: str) -> None:
+        """Name the backend and say which credentials or right to mend."""
+        super().__init__(f"{system} at {endpoint} refused the operator: {remedy}.")
+        self.system = system
+
+
+class SpecRejected(StepError):
+    """The spec asks for something that can't be; the message names the field."""
+
+    reason = Reason.INVALID_SPEC
+    terminal = True
+
+    def __init__(self, field: str, problem: str) -> None:
+        """Name the field by its path, as in `spec.hosts[0]`."""
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+
+
+class Conflict(StepError):
+    """Another owner holds the slug, host, role, bucket or object. The elder keeps it."""
+
+    reason = Reason.CONFLICT
+    terminal = True
+    retry_after = 60.0  # the other owner may let go; nothing in our own spec would tell
+
+
+class NotReady(StepError):
+    """Everything is asked for, and the outside needs time: try again later."""
+
+    reason = Reason.PROGRESSING
+
+    def __init__(self, message: str, reason: Reason, retry_after: float | None = None) -> None:
+        """Say what is awaited."""
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class DeletionRefused(StepError):
+    """A deletion can't go on: the message says what is in the way and how to clear it."""
+
+    reason = Reason.BACKEND_UNREACHABLE
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        """Give the reason of the `DeletionBlocked` condition."""
+        super().__init__(message)
+        self.reason = reason

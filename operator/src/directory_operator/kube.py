@@ -1,0 +1,192 @@
+"""The one home of the Kubernetes client: server-side apply, reads, deletes, status and Events.
+
+Objects are plain dicts as the API server speaks them. The generated typed client is not imported: it costs over a
+hundred MB and twice the CPU per call (docs/adr/0002-kubernetes-client.md).
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio import client, config
+from kubernetes.aio.client.exceptions import ApiException
+
+from directory_operator.errors import AccessDenied, SystemUnavailable
+
+Manifest = dict[str, Any]
+
+GROUP: Final = "companydirectory.io"
+API_VERSION: Final = f"{GROUP}/v1beta1"
+FIELD_MANAGER: Final = "directory-operator"
+
+_PLURALS: Final = {
+    ("v1", "Secret"): "secrets",
+    ("v1", "Service"): "services",
+    ("v1", "ServiceAccount"): "serviceaccounts",
+    ("v1", "Namespace"): "namespaces",
+    ("v1", "Event"): "events",
+    ("apps/v1", "Deployment"): "deployments",
+    ("autoscaling/v2", "HorizontalPodAutoscaler"): "horizontalpodautoscalers",
+    ("policy/v1", "PodDisruptionBudget"): "poddisruptionbudgets",
+    ("networking.k8s.io/v1", "NetworkPolicy"): "networkpolicies",
+    ("networking.k8s.io/v1", "Ingress"): "ingresses",
+    (API_VERSION, "DirectoryTenant"): "directorytenants",
+    (API_VERSION, "DirectoryPlatform"): "directoryplatforms",
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"): "customresourcedefinitions",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """Which object is meant."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str | None = None
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "ObjectRef":
+        """The reference of an object at hand."""
+        metadata = manifest["metadata"]
+        return cls(manifest["apiVersion"], manifest["kind"], metadata["name"], metadata.get("namespace"))
+
+    @property
+    def path(self) -> str:
+        """Path on the API server."""
+        return f"{collection_path(self.api_version, self.kind, self.namespace)}/{quote(self.name)}"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+def collection_path(api_version: str, kind: str, namespace: str | None) -> str:
+    """Path of all objects of a kind, in one namespace or in all."""
+    root = "/api/" if "/" not in api_version else "/apis/"
+    scope = f"/namespaces/{quote(namespace)}" if namespace else ""
+    return f"{root}{api_version}{scope}/{_PLURALS[(api_version, kind)]}"
+
+
+class ObjectConflict(Exception):
+    """The object changed under our feet, or a new one of its name took its place: read again and decide anew."""
+
+
+class NamespaceTerminating(Exception):
+    """Nothing can be created in a namespace that is going away."""
+
+
+class Kube:
+    """Reads and writes of one operator, under one field manager."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._api = api
+
+    async def get(self, ref: ObjectRef) -> Manifest | None:
+        """The object, or None."""
+        return await self._call("GET", ref.path, missing_ok=True)
+
+    async def list(
+        self, api_version: str, kind: str, *, namespace: str | None = None, label_selector: str = ""
+    ) -> list[Manifest]:
+        """Every object of a kind, read in pages of 500."""
+        items: list[Manifest] = []
+        query = {"limit": "500"} | ({"labelSelector": label_selector} if label_selector else {})
+        while True:
+            page = await self._call("GET", f"{collection_path(api_version, kind, namespace)}?{urlencode(query)}") or {}
+            items += page.get("items", [])
+            if not (token := page["metadata"].get("continue")):
+                return items
+            query["continue"] = token
+
+    async def apply(self, manifest: Manifest) -> Manifest:
+        """Server-side apply of the fields we own, taking them over from whoever set them."""
+        return await self._apply(ObjectRef.of(manifest).path, manifest)
+
+    async def apply_status(self, manifest: Manifest) -> Manifest:
+        """Server-side apply of `status` alone."""
+        return await self._apply(f"{ObjectRef.of(manifest).path}/status", manifest)
+
+    async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
+        """Delete in the background; an object that is gone, or is another one by now, is left alone."""
+        body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        try:
+            await self._call("DELETE", ref.path, body, missing_ok=True)
+        except ObjectConflict:
+            return
+
+    async def set_finalizers(self, ref: ObjectRef, *, resource_version: str, finalizers: list[str]) -> Manifest | None:
+        """Replace the list of finalizers, if nothing changed since it was read."""
+        patch = {"metadata": {"resourceVersion": resource_version, "finalizers": finalizers}}
+        return await self._call("PATCH", ref.path, patch, "application/merge-patch+json", missing_ok=True)
+
+    async def create(self, manifest: Manifest) -> None:
+        """Create without reading back (Events)."""
+        path = collection_path(manifest["apiVersion"], manifest["kind"], manifest["metadata"].get("namespace"))
+        await self._call("POST", path, manifest)
+
+    async def patch(self, ref: ObjectRef, patch: Manifest) -> None:
+        """Merge patch; an object that is gone is left alone."""
+        await self._call("PATCH", ref.path, patch, "application/merge-patch+json", missing_ok=True)
+
+    async def _apply(self, path: str, manifest: Manifest) -> Manifest:
+        query = urlencode({"fieldManager": FIELD_MANAGER, "force": "true"})
+        applied = await self._call("PATCH", f"{path}?{query}", manifest, "application/apply-patch+yaml")
+        return applied or {}
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+        *,
+        missing_ok: bool = False,
+    ) -> Manifest | None:
+        host = self._api.configuration.host
+        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": FIELD_MANAGER}
+        await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        try:
+            answer = await self._api.rest_client.request(method, host + path, headers, body, _request_timeout=30)
+            content = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise SystemUnavailable("Kubernetes API", host, type(error).__name__) from error
+        if answer.status < 300:
+            return json.loads(content)  # type: ignore[no-any-return]
+        if answer.status == 404 and missing_ok:
+            return None
+        raise _error(answer.status, content.decode(errors="replace"), host, f"{method} {path.split('?')[0]}")
+
+
+def _error(status: int, text: str, host: str, action: str) -> Exception:
+    """The API server's answer as one of our conditions."""
+    if status == 409:
+        return ObjectConflict(action)
+    if status == 403 and "being terminated" in text:
+        return NamespaceTerminating(action)
+    if status in {401, 403}:
+        return AccessDenied("Kubernetes API", host, f"{action} needs a right that the operator's role lacks")
+    if status == 429 or status >= 500:
+        return SystemUnavailable("Kubernetes API", host, f"it answered {status} to {action}")
+    return ApiException(status=status, reason=f"{action}: {text[:500]}")
+
+
+@asynccontextmanager
+async def connect() -> AsyncIterator[Kube]:
+    """A client configured like kubectl's: in the cluster, else from the kubeconfig."""
+    configuration = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=configuration)
+    configuration.connection_pool_maxsize = 64
+    configuration.disable_strict_ssl_verification = (
+        True  # CAs made by older tools lack the extensions RFC 5280 asks for
+    )
+    async with client.ApiClient(configuration) as api:
+        yield Kube(api)

@@ -1,0 +1,1 @@
+"""What a DirectoryPlatform offers, and keeping the platform itself ready for tenants."""

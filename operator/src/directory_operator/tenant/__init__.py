@@ -1,0 +1,1 @@
+"""What a DirectoryTenant asks for, as frozen data."""
