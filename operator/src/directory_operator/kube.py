@@ -89,7 +89,7 @@ class Kube:
         """The object, or None."""
         return await self._call("GET", ref.path, missing_ok=True)
 
-    async def list(
+    async def list_objects(
         self, api_version: str, kind: str, *, namespace: str | None = None, label_selector: str = ""
     ) -> list[Manifest]:
         """Every object of a kind, read in pages of 500."""
@@ -185,7 +185,6 @@ async def connect() -> AsyncIterator[Kube]:
     except config.ConfigException:
         await config.load_kube_config(client_configuration=configuration)
     configuration.connection_pool_maxsize = 64
-    configuration.disable_strict_ssl_verification = (
         True  # CAs made by older tools lack the extensions RFC 5280 asks for
     )
     async with client.ApiClient(configuration) as api:
