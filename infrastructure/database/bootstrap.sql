@@ -1,0 +1,103 @@
+-- What a database administrator runs once per platform database, and may run again at any time: roles, ownership, and
+-- what nobody may do. Everything after this is done by two logins that are no superusers (directory_migrator by
+-- `directory-migrate`, directory_operator by the operator).
+--
+--   DIRECTORY_OPERATOR_PASSWORD=… DIRECTORY_MIGRATOR_PASSWORD=… \
+--     psql --no-psqlrc --dbname=postgres --set=database=directory --file=bootstrap.sql
+--
+-- Passwords come from the environment, never from the command line; each may be a SCRAM verifier instead of a password,
+-- and one that is not set leaves that role's password as it is. PostgreSQL 16 or newer.
+
+\set ON_ERROR_STOP on
+\set QUIET on
+SET client_min_messages = warning;
+SET password_encryption = 'scram-sha-256';
+
+\if :{?database}
+\else
+  \set database directory
+\endif
+
+SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C''', :'database')
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database')
+\gexec
+\connect :"database"
+SET client_min_messages = warning;
+SET password_encryption = 'scram-sha-256';
+
+-- Roles -------------------------------------------------------------------------------------------------------------
+
+DO $roles$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['directory_owner', 'directory_api', 'directory_pooled', 'directory_provisioner'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I', name);
+        END IF;
+        EXECUTE format('ALTER ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION', name);
+    END LOOP;
+    FOREACH name IN ARRAY ARRAY['directory_migrator', 'directory_operator'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I', name);
+        END IF;
+        EXECUTE format('ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOBYPASSRLS NOREPLICATION', name);
+    END LOOP;
+END
+$roles$;
+
+-- The operator makes one login role per dedicated tenant and one per pooled fleet. Since PostgreSQL 16 a CREATEROLE
+-- login can alter and drop only the roles it made itself.
+ALTER ROLE directory_operator CREATEROLE;
+ALTER ROLE directory_migrator NOCREATEROLE;
+
+\getenv operator_password DIRECTORY_OPERATOR_PASSWORD
+\if :{?operator_password}
+ALTER ROLE directory_operator PASSWORD :'operator_password';
+\endif
+\getenv migrator_password DIRECTORY_MIGRATOR_PASSWORD
+\if :{?migrator_password}
+ALTER ROLE directory_migrator PASSWORD :'migrator_password';
+\endif
+
+-- The migrator acts as the owner only after SET ROLE, so nothing it does by accident is the owner's.
+GRANT directory_owner TO directory_migrator WITH INHERIT FALSE, SET TRUE;
+-- The provisioner writes a tenant's first accounts, under row security like the API.
+GRANT directory_api TO directory_provisioner WITH INHERIT TRUE, SET FALSE;
+GRANT directory_provisioner TO directory_operator WITH INHERIT TRUE, SET TRUE;
+-- Only to hand membership on: the operator itself gains nothing by these two.
+GRANT directory_api TO directory_operator WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
+GRANT directory_pooled TO directory_operator WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
+-- `ALTER ROLE … SET directory.tenant_id` of a setting that no extension declares needs this (PostgreSQL 15 and later).
+GRANT SET ON PARAMETER "directory.tenant_id" TO directory_operator;
+
+-- Database and schemas ----------------------------------------------------------------------------------------------
+
+REVOKE ALL ON DATABASE :"database" FROM PUBLIC; -- CONNECT, and TEMPORARY: no role here may make temporary objects
+GRANT CONNECT ON DATABASE :"database" TO directory_api, directory_pooled, directory_operator, directory_migrator;
+GRANT CREATE ON DATABASE :"database" TO directory_owner;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+CREATE SCHEMA IF NOT EXISTS migrations AUTHORIZATION directory_owner; -- the migration tool's own bookkeeping
+ALTER DEFAULT PRIVILEGES FOR ROLE directory_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+-- Logged parameters would put signed contexts and personal data into the server's log.
+ALTER DATABASE :"database" SET log_parameter_max_length = 0;
+ALTER DATABASE :"database" SET log_parameter_max_length_on_error = 0;
+
+-- What tells one tenant's login about the others: role names, per-role settings (which hold tenant ids), memberships
+-- and sessions. Managed services keep these to themselves; there the tenants' names stay visible and nothing else.
+DO $catalogs$
+DECLARE
+    catalog text;
+BEGIN
+    FOREACH catalog IN ARRAY ARRAY[
+        'pg_roles', 'pg_user', 'pg_group', 'pg_auth_members', 'pg_db_role_setting', 'pg_stat_activity', 'pg_stat_ssl',
+        'pg_stat_gssapi', 'pg_shdepend', 'pg_shdescription', 'pg_shseclabel', 'pg_locks', 'pg_stat_database'
+    ] LOOP
+        EXECUTE format('REVOKE ALL ON pg_catalog.%I FROM PUBLIC', catalog);
+        EXECUTE format('GRANT SELECT ON pg_catalog.%I TO directory_operator, directory_migrator, pg_monitor', catalog);
+    END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'system catalogs stay readable: this login may not change their privileges (a managed service)';
+END
+$catalogs$;
