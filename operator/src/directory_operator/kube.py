@@ -5,6 +5,7 @@ hundred MB and twice the CPU per call (docs/adr/0002-kubernetes-client.md).
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ Manifest = dict[str, Any]
 GROUP: Final = "companydirectory.io"
 API_VERSION: Final = f"{GROUP}/v1beta1"
 FIELD_MANAGER: Final = "directory-operator"
+WRITTEN_LIMIT: Final = 20_000
+"""How many of our own writes are remembered: their watch events arrive within seconds."""
 
 _PLURALS: Final = {
     ("v1", "Secret"): "secrets",
@@ -84,6 +87,11 @@ class Kube:
 
     def __init__(self, api: client.ApiClient) -> None:
         self._api = api
+        self._written: OrderedDict[str, None] = OrderedDict()
+
+    def wrote(self, obj: Manifest) -> bool:
+        """Whether this version of the object is one that we wrote ourselves (so its watch event is no news)."""
+        return _version(obj) in self._written
 
     async def get(self, ref: ObjectRef) -> Manifest | None:
         """The object, or None."""
@@ -123,7 +131,8 @@ class Kube:
     async def set_finalizers(self, ref: ObjectRef, *, resource_version: str, finalizers: list[str]) -> Manifest | None:
         """Replace the list of finalizers, if nothing changed since it was read."""
         patch = {"metadata": {"resourceVersion": resource_version, "finalizers": finalizers}}
-        return await self._call("PATCH", ref.path, patch, "application/merge-patch+json", missing_ok=True)
+        changed = await self._call("PATCH", ref.path, patch, "application/merge-patch+json", missing_ok=True)
+        return None if changed is None else self._remember(changed)
 
     async def create(self, manifest: Manifest) -> None:
         """Create without reading back (Events)."""
@@ -137,7 +146,13 @@ class Kube:
     async def _apply(self, path: str, manifest: Manifest) -> Manifest:
         query = urlencode({"fieldManager": FIELD_MANAGER, "force": "true"})
         applied = await self._call("PATCH", f"{path}?{query}", manifest, "application/apply-patch+yaml")
-        return applied or {}
+        return self._remember(applied or {})
+
+    def _remember(self, obj: Manifest) -> Manifest:
+        self._written[_version(obj)] = None
+        if len(self._written) > WRITTEN_LIMIT:
+            self._written.popitem(last=False)
+        return obj
 
     async def _call(
         self,
@@ -163,6 +178,10 @@ class Kube:
         raise _error(answer.status, content.decode(errors="replace"), host, f"{method} {path.split('?')[0]}")
 
 
+def _version(obj: Manifest) -> str:
+    return f"{obj['metadata']['uid']}@{obj['metadata']['resourceVersion']}"
+
+
 def _error(status: int, text: str, host: str, action: str) -> Exception:
     """The API server's answer as one of our conditions."""
     if status == 409:
@@ -185,7 +204,5 @@ async def connect() -> AsyncIterator[Kube]:
     except config.ConfigException:
         await config.load_kube_config(client_configuration=configuration)
     configuration.connection_pool_maxsize = 64
-        True  # CAs made by older tools lack the extensions RFC 5280 asks for
-    )
     async with client.ApiClient(configuration) as api:
         yield Kube(api)

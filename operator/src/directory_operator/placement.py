@@ -1,0 +1,14 @@
+"""Where a tenant can be made: a platform, and the systems that make tenants there."""
+
+from dataclasses import dataclass
+
+from directory_operator.reconcile import Systems
+from directory_operator.tenant.model import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A platform that takes tenants."""
+
+    platform: Platform
+    systems: Systems

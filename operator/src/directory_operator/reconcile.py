@@ -1,0 +1,175 @@
+"""The one loop: observe, plan and apply every step of the table; backwards to take a tenant away.
+
+It knows the System protocol only, so that it runs the same on real systems and on fakes. Create, update, resume, drift
+and sweep are the same call.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from directory_operator.conditions import Condition
+from directory_operator.errors import NotReady, StepError
+from directory_operator.reasons import Reason
+from directory_operator.steps import STEPS, Step, waves
+from directory_operator.systems.protocol import Change, System, SystemName
+from directory_operator.tenant.model import Tenant
+
+logger = logging.getLogger(__name__)
+
+Systems = Mapping[SystemName, System[Any, Any, Any]]
+
+_WAVES: Final = waves(STEPS)
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What became of one step."""
+
+    step: Step
+    applied: tuple[Change, ...] = ()
+    error: StepError | None = None
+    waits_for: tuple[SystemName, ...] = ()
+    remark: str = ""
+    settled: bool = True
+    """The plan is empty: what the step owns is as desired, whether or not it works yet."""
+
+    @property
+    def condition(self) -> Condition:
+        """The step's condition, decided now."""
+        if self.waits_for:
+            message = f"waits for {', '.join(self.waits_for)}"
+            return Condition(self.step.condition, "False", Reason.WAITING_FOR_DEPENDENCY, message)
+        if self.error:
+            return Condition(self.step.condition, "False", self.error.reason, self.error.message)
+        return Condition(self.step.condition, "True", Reason.READY, self.remark)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the whole attempt."""
+
+    reports: tuple[StepReport, ...] = ()
+
+    @property
+    def errors(self) -> tuple[StepError, ...]:
+        """Why it isn't finished, in the order of the table."""
+        return tuple(report.error for report in self.reports if report.error)
+
+    @property
+    def terminal(self) -> bool:
+        """Trying again can't help: the spec, or another object, has to change first."""
+        return any(error.terminal for error in self.errors)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until the earliest retry that an error asks for; None leaves it to the back-off."""
+        return min((error.retry_after for error in self.errors if error.retry_after is not None), default=None)
+
+    @property
+    def drift(self) -> tuple[Change, ...]:
+        """Changes that were not planned upkeep."""
+        return tuple(change for report in self.reports for change in report.applied if not change.routine)
+
+
+async def converge(tenant: Tenant, systems: Systems) -> Outcome:
+    """Make everything of the tenant as its spec asks; steps that don't depend on a failed one still run."""
+    reports: dict[SystemName, StepReport] = {}
+    for wave in _WAVES:
+        results = await asyncio.gather(*(_run(step, systems, tenant, reports) for step in wave))
+        for tenant_after, report in results:
+            reports[report.step.system] = report
+            if tenant_after is not None:
+                tenant = tenant_after
+    return Outcome(tuple(reports[step.system] for step in STEPS))
+
+
+async def dismantle(tenant: Tenant, systems: Systems) -> Outcome:
+    """Take the tenant away, the table backwards: what its policy deletes is removed, what it retains is closed."""
+    reports: list[StepReport] = []
+    for wave in reversed(_WAVES):
+        stuck = tuple(report.step.system for report in reports if report.error)
+        # What comes earlier in the table is still needed by what could not be removed; closing what is kept never is.
+        going = [step for step in wave if retained(tenant, step.system) or not stuck]
+        reports += [StepReport(step, waits_for=stuck, settled=False) for step in wave if step not in going]
+        reports += await asyncio.gather(*(_remove(step, systems[step.system], tenant) for step in going))
+    return Outcome(tuple(reports))
+
+
+def retained(tenant: Tenant, system: SystemName) -> bool:
+    """Whether deletion of the tenant leaves this system's data in place."""
+    if system == "postgres":
+        return tenant.spec.database_deletion_policy == "Retain"
+    return system == "s3" and tenant.spec.storage_deletion_policy == "Retain"
+
+
+async def _run(
+    step: Step, systems: Systems, tenant: Tenant, earlier: Mapping[SystemName, StepReport]
+) -> tuple[Tenant | None, StepReport]:
+    if missing := _missing(step, tenant, earlier):
+        return None, StepReport(step, waits_for=missing, settled=False)
+    applied: list[Change] = []
+    system = systems[step.system]
+    try:
+        observed = await _settle(system, tenant, applied, wanted=True)
+    except StepError as error:
+        _log(tenant, step, error)
+        return None, StepReport(step, tuple(applied), error, settled=False)
+    enriched = system.enrich(tenant, observed)
+    try:
+        remark = await system.check(enriched)
+    except StepError as error:
+        return enriched, StepReport(step, tuple(applied), error)
+    return enriched, StepReport(step, tuple(applied), remark=remark)
+
+
+def _missing(step: Step, tenant: Tenant, earlier: Mapping[SystemName, StepReport]) -> tuple[SystemName, ...]:
+    established = tenant.applied_generation > 0
+
+    def blocks(report: StepReport, *, first_time_only: bool) -> bool:
+        lost_claim = report.error is not None and report.error.terminal
+        return not report.settled and (lost_claim or bool(report.waits_for) or not (first_time_only and established))
+
+    return tuple(
+        name
+        for names, first_time_only in ((step.needs, False), (step.after, True))
+        for name in names
+        if blocks(earlier[name], first_time_only=first_time_only)
+    )
+
+
+async def _remove(step: Step, system: System[Any, Any, Any], tenant: Tenant) -> StepReport:
+    applied: list[Change] = []
+    try:
+        if retained(tenant, step.system):
+            await system.release(tenant)
+        else:
+            await _settle(system, tenant, applied, wanted=False)
+    except StepError as error:
+        _log(tenant, step, error)
+        return StepReport(step, tuple(applied), error, settled=False)
+    return StepReport(step, tuple(applied))
+
+
+async def _settle(system: System[Any, Any, Any], tenant: Tenant, applied: list[Change], *, wanted: bool) -> Any:
+    """Apply the plan and read back: a step counts as done only when its plan has become empty."""
+    desired = system.desired(tenant) if wanted else None
+    observed = await system.observe(tenant)
+    changes = system.plan(tenant, desired, observed)
+    for change in changes:
+        await system.apply(tenant, change)
+        applied.append(change)
+        logger.info("change applied", extra={"tenant": tenant.key, "change": str(change)})
+    if not changes:
+        return observed
+    observed = await system.observe(tenant)
+    if left := system.plan(tenant, desired, observed):
+        raise NotReady(f"still to do after applying: {'; '.join(map(str, left))}", Reason.PROGRESSING)
+    return observed
+
+
+def _log(tenant: Tenant, step: Step, error: StepError) -> None:
+    fields = {"tenant": tenant.key, "step": step.system, "reason": str(error.reason), "problem": error.message}
+    logger.warning("step not finished", extra=fields)

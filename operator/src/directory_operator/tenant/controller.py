@@ -1,0 +1,133 @@
+"""What is done with one DirectoryTenant: deletion before any gate, the gates, the finalizer, the loop, the report."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from directory_operator.conditions import Condition, reconciling, verdict
+from directory_operator.errors import Conflict, StepError
+from directory_operator.events import drift
+from directory_operator.kube import NamespaceTerminating, ObjectConflict, ObjectRef
+from directory_operator.metrics import Metrics
+from directory_operator.placement import Placement
+from directory_operator.queue import Retry
+from directory_operator.reconcile import Outcome, Systems, converge
+from directory_operator.tenant.deletion import FINALIZER, Deletion
+from directory_operator.tenant.model import Tenant
+from directory_operator.tenant.parse import parse_tenant
+from directory_operator.tenant.status import identities
+from directory_operator.tenant.store import Claims
+from directory_operator.tenant.writer import Body, StatusWriter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantController:
+    """Reconciles tenants by key."""
+
+    writer: StatusWriter
+    claims: Claims
+    placement: Callable[[str], Placement]
+    """Gives a platform by name, or raises why tenants can't be placed there."""
+    deletion: Deletion
+    metrics: Metrics
+    cluster_id: str
+
+    async def reconcile(self, key: str) -> Retry | None:
+        """Bring one tenant closer to its spec; says when to come back if it isn't there."""
+        body = self.writer.store.get(key)
+        if body is None:
+            return None
+        try:
+            if "deletionTimestamp" in body["metadata"]:
+                return await self.deletion.run(key, body)
+            return await self._converge(key, body)
+        except ObjectConflict:
+            await self.writer.refresh(key, body)
+            return Retry(0.1)
+        except NamespaceTerminating:
+            return Retry(2.0)  # our own deletion is on its way: the namespace's controller asks for it
+        except StepError as error:
+            logger.warning("reconcile not finished", extra={"tenant": key, "problem": error.message})
+            return Retry(error.retry_after)
+
+    async def _converge(self, key: str, body: Body) -> Retry | None:
+        try:
+            tenant, systems = self._placed(key, body)
+        except StepError as error:
+            return await self._gated(key, body, error)
+        body = await self._with_finalizer(key, body)
+        body = await self._announce(key, body, tenant)
+        started = self.writer.now()
+        outcome = await converge(tenant, systems)
+        await self._report(key, body, tenant, outcome)
+        self.metrics.reconciled(outcome, (self.writer.now() - started).total_seconds())
+        if outcome.errors:
+            return Retry(outcome.retry_after)
+        self.metrics.became_ready(body, self.writer.now())
+        return None
+
+    def _placed(self, key: str, body: Body) -> tuple[Tenant, Systems]:
+        placement = self.placement(body["spec"].get("platformRef", "default"))
+        tenant = parse_tenant(body, placement.platform, self.cluster_id)
+        if rival := self.claims.rival(key):
+            elder, claim = rival
+            raise Conflict(
+                f"{claim} is claimed by the older DirectoryTenant {elder}: choose another, or delete that tenant"
+            )
+        return tenant, placement.systems
+
+    async def _gated(self, key: str, body: Body, error: StepError) -> Retry:
+        """Nothing was touched; say why."""
+        state = verdict([Condition("Ready", "False", error.reason, error.message)], terminal=error.terminal, url="")
+        decided = (
+            replace(state.ready, message=error.message),
+            state.progressing,
+            replace(state.stalled, message=error.message if error.terminal else ""),
+        )
+        conditions = self.writer.conditions(body, decided, keep_others=True)
+        finished = {"observedGeneration": body["metadata"]["generation"], "conditions": conditions}
+        await self.writer.write(key, body, {**(body.get("status") or {}), **finished})
+        return Retry(error.retry_after)
+
+    async def _with_finalizer(self, key: str, body: Body) -> Body:
+        finalizers = body["metadata"].get("finalizers", [])
+        if FINALIZER in finalizers:
+            return body
+        version = body["metadata"]["resourceVersion"]
+        changed = await self.writer.kube.set_finalizers(
+            ObjectRef.of(body), resource_version=version, finalizers=[*finalizers, FINALIZER]
+        )
+        if changed is None:
+            raise ObjectConflict(key)
+        self.writer.store.update(key, changed)
+        return changed
+
+    async def _announce(self, key: str, body: Body, tenant: Tenant) -> Body:
+        """Before the first side effect of a generation: what will be owned, and that work is under way."""
+        status = body.get("status") or {}
+        seen = {status.get("observedGeneration")} | {
+            each["observedGeneration"] for each in status.get("conditions", []) if "database" in status
+        }
+        if tenant.generation in seen and "database" in status:
+            return body
+        decided = reconciling(f"generation {tenant.generation} is being applied")
+        conditions = self.writer.conditions(body, decided, keep_others=True)
+        return await self.writer.write(key, body, {**status, **identities(tenant), "conditions": conditions})
+
+    async def _report(self, key: str, body: Body, tenant: Tenant, outcome: Outcome) -> None:
+        steps = [report.condition for report in outcome.reports]
+        state = verdict(steps, terminal=outcome.terminal, url=tenant.url)
+        status: dict[str, Any] = {
+            **identities(tenant),
+            "observedGeneration": tenant.generation,
+            "conditions": self.writer.conditions(body, (state.ready, state.progressing, state.stalled, *steps)),
+        }
+        if applied := tenant.applied_generation if outcome.errors else tenant.generation:
+            status["lastAppliedGeneration"] = applied
+        if tenant.applied_generation == tenant.generation and outcome.drift:
+            await self.writer.recorder.record(body, drift(outcome.drift))
+            self.metrics.drifted(outcome)
+        await self.writer.write(key, body, status)

@@ -1,0 +1,38 @@
+"""From a DirectoryTenant object to the Tenant that the systems see. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from directory_contract.names import TenantNames
+from directory_operator.errors import SpecRejected
+from directory_operator.tenant.model import Platform, Tenant
+from directory_operator.tenant.spec import TenantSpec
+
+
+def parse_tenant(body: dict[str, Any], platform: Platform, cluster_id: str) -> Tenant:
+    """The tenant; SpecRejected names the field that the API server should have refused."""
+    metadata = body["metadata"]
+    try:
+        spec = TenantSpec.model_validate(body["spec"])
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(part) for part in ("spec", *first["loc"]))
+        raise SpecRejected(field, f"{first['msg']}; apply the CRD of this operator's version") from None
+    return Tenant(
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
+        spec=spec,
+        names=TenantNames(
+            slug=spec.slug or metadata["name"],
+            bucket_prefix=platform.spec.object_storage.bucket_prefix,
+            base_domain=platform.spec.ingress.base_domain,
+        ),
+        platform=platform,
+        cluster_id=cluster_id,
+        applied_generation=(body.get("status") or {}).get("lastAppliedGeneration", 0),
+    )
