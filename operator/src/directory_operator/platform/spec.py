@@ -58,6 +58,8 @@ class PlatformIngressSpec(SpecModel):
     port: Port = 443
     cluster_issuer: str | None = None
     """cert-manager ClusterIssuer that signs the certificates of custom hosts."""
+    allowed_namespaces: tuple[str, ...] = ()
+    """Namespaces whose pods may connect to Dedicated tenants' API; empty means all."""
 
 
 class PlatformApiSpec(SpecModel):

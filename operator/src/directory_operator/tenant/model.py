@@ -32,6 +32,8 @@ class Platform:
     name: str
     uid: str
     spec: PlatformSpec
+    ca_bundle: str = ""
+    """PEM of the authorities in the platform's caSecretRefs, for the tenants' pods; empty where there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ without a server. tests/house compares the two field by field.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 Tier = Literal["Pooled", "Dedicated"]
 DeletionPolicy = Literal["Retain", "Delete"]
+Quantity = Annotated[str, BeforeValidator(str)]
+"""A Kubernetes quantity. Users write `cpu: 2` as readily as `cpu: 500m`, so it can arrive as an integer."""
 
 
 class SpecModel(BaseModel):
@@ -49,18 +51,25 @@ class AutoscalingSpec(SpecModel):
     target_cpu_utilization_percentage: Annotated[int, Field(ge=10, le=100)] = 70
 
 
-class ResourceList(SpecModel):
-    """CPU and memory as Kubernetes quantities."""
+class ResourceRequests(SpecModel):
+    """What the scheduler sets aside for the Dedicated tier's API container, as Kubernetes quantities."""
 
-    cpu: str
-    memory: str
+    cpu: Quantity = "100m"
+    memory: Quantity = "192Mi"
+
+
+class ResourceLimits(SpecModel):
+    """Limits of the Dedicated tier's API container, as Kubernetes quantities."""
+
+    cpu: Quantity = "1"
+    memory: Quantity = "512Mi"
 
 
 class ResourcesSpec(SpecModel):
     """Requests and limits of the Dedicated tier's API container."""
 
-    requests: ResourceList = ResourceList(cpu="100m", memory="192Mi")
-    limits: ResourceList = ResourceList(cpu="1", memory="512Mi")
+    requests: ResourceRequests = ResourceRequests()
+    limits: ResourceLimits = ResourceLimits()
 
 
 class ApiSpec(SpecModel):
