@@ -1,0 +1,104 @@
+"""Which binary stands for each program: the user's own where it suits, otherwise one that we build."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from directory_local.build import GoProgram, Progress, build, built, cache_folder
+from directory_local.folder import StateFolder
+from directory_local.repository import root
+
+ASSETS = "KUBEBUILDER_ASSETS"
+"""The variable by which envtest's users say where their etcd, kube-apiserver and kubectl are."""
+
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+# Older ones miss what we use: etcd's progress notifications on watches, the API server's CEL library and SSA of status.
+_OLDEST = {"etcd": (3, 5), "kube-apiserver": (1, 31), "kube-controller-manager": (1, 31), "kubectl": (1, 28)}
+_VERSION_ARGUMENTS = {"kubectl": ("version", "--client")}
+_VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.\d+")
+
+
+def minio() -> GoProgram:
+    return GoProgram("minio", "github.com/minio/minio")
+
+
+def kubernetes(*, only_controller_manager: bool = False) -> GoProgram:
+    """Our control plane in one binary; `only_controller_manager` for those who have all but that (envtest)."""
+    version = _kubernetes_version()
+    major, minor, _ = version.removeprefix("v").split(".")
+    package = "k8s.io/component-base/version"
+    return GoProgram(
+        "kubernetes",
+        ".",
+        tags=("only_controller_manager",) if only_controller_manager else (),
+        linker_flags=(
+            *(f"-X {package}.gitVersion={version}", f"-X {package}.gitMajor={major}", f"-X {package}.gitMinor={minor}"),
+        ),
+    )
+
+
+def install_minio(folder: StateFolder, environment: Mapping[str, str], progress: Progress) -> None:
+    """Put `minio` into the state folder's `bin`, building it if need be."""
+    link(folder.bin / "minio", build(minio(), cache_folder(environment), progress))
+
+
+def install_control_plane(folder: StateFolder, environment: Mapping[str, str], progress: Progress) -> None:
+    """Put the programs of `CONTROL_PLANE` into the state folder's `bin`, building what the user does not have."""
+    own = control_plane_of_user(environment)
+    missing = set(CONTROL_PLANE) - set(own)
+    if missing == {"kube-controller-manager"}:
+        program = kubernetes(only_controller_manager=True)
+    else:
+        # A mixture of versions would be worse than none of the user's.
+        own, program = (own, kubernetes()) if not missing else ({}, kubernetes())
+    if set(CONTROL_PLANE) - set(own):
+        binary = build(program, cache_folder(environment), progress)
+        own = {**{name: binary for name in CONTROL_PLANE}, **own}
+    for name, path in own.items():
+        link(folder.bin / name, path)
+
+
+def to_build(environment: Mapping[str, str]) -> list[GoProgram]:
+    """What `install_*` would have to build now."""
+    missing = set(CONTROL_PLANE) - set(control_plane_of_user(environment))
+    wanted = [minio()]
+    if missing:
+        wanted.append(kubernetes(only_controller_manager=missing == {"kube-controller-manager"}))
+    return [program for program in wanted if not built(program, cache_folder(environment))]
+
+
+def control_plane_of_user(environment: Mapping[str, str]) -> dict[str, Path]:
+    """Programs of the control plane that the user has, from KUBEBUILDER_ASSETS or else from PATH, if recent enough."""
+    assets = environment.get(ASSETS)
+    path = assets or environment.get("PATH", os.defpath)
+    found = {name: shutil.which(name, path=path) for name in CONTROL_PLANE}
+    return {name: Path(binary) for name, binary in found.items() if binary and _recent(name, binary)}
+
+
+def link(path: Path, target: Path) -> None:
+    """Make `path` a symbolic link to `target`, in one step."""
+    if path.is_symlink() and path.readlink() == target:
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(path)
+
+
+def _recent(name: str, binary: str) -> bool:
+    arguments = _VERSION_ARGUMENTS.get(name, ("--version",))
+    done = subprocess.run([binary, *arguments], capture_output=True, text=True, check=False, timeout=20)
+    version = _VERSION.search(done.stdout)
+    return version is not None and tuple(map(int, version.groups())) >= _OLDEST[name]
+
+
+def _kubernetes_version() -> str:
+    text = (root() / "local" / "kubernetes" / "go.mod").read_text()
+    found = re.search(r"k8s\.io/kubernetes (v[\d.]+)", text)
+    if not found:
+        message = "local/kubernetes/go.mod requires no k8s.io/kubernetes"
+        raise ValueError(message)
+    return found.group(1)

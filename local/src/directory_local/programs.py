@@ -1,0 +1,22 @@
+"""What a process of the platform is: a command, its environment and the probe that says it works."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A long-running process. Nothing secret belongs in `argv` or `environment`: others on the machine may see them.
+
+    `ready` answers whether the program serves; an OSError or False means not yet.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    ready: Callable[[], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    folder: Path | None = None
+    stop_signal: str = "TERM"
+    start_timeout: float = 60.0
