@@ -2,5 +2,5 @@
 
 from typing import Final
 
-EXPECTED_MIGRATION: Final = "0001_baseline"
+EXPECTED_MIGRATION: Final = "0002_provisioning"
 """Name of the newest migration, without `.sql`; tests/unit/api keeps it equal to the newest file."""
