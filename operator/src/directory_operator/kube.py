@@ -27,6 +27,7 @@ WRITTEN_LIMIT: Final = 20_000
 """How many of our own writes are remembered: their watch events arrive within seconds."""
 
 _PLURALS: Final = {
+    ("v1", "ConfigMap"): "configmaps",
     ("v1", "Secret"): "secrets",
     ("v1", "Service"): "services",
     ("v1", "ServiceAccount"): "serviceaccounts",

@@ -31,6 +31,8 @@ class TenantController:
     claims: Claims
     placement: Callable[[str], Placement]
     """Gives a platform by name, or raises why tenants can't be placed there."""
+    pool_problem: Callable[[str], StepError | None]
+    """Gives what keeps a platform's pooled API from serving."""
     deletion: Deletion
     metrics: Metrics
     cluster_id: str
@@ -77,6 +79,9 @@ class TenantController:
             raise Conflict(
                 f"{claim} is claimed by the older DirectoryTenant {elder}: choose another, or delete that tenant"
             )
+        problem = self.pool_problem(placement.platform.name)
+        if problem and tenant.spec.tier == "Pooled" and not tenant.applied_generation:
+            raise problem  # a tenant that was served before keeps its own conditions: its platform says what is wrong
         return tenant, placement.systems
 
     async def _gated(self, key: str, body: Body, error: StepError) -> Retry:
