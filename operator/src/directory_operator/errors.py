@@ -4,25 +4,21 @@ Messages end up in `status.conditions`, in Events and in logs: they never hold a
 which can quote one.
 """
 
-from dataclasses import dataclass
-
 from directory_operator.reasons import Reason
 
 
-@dataclass(eq=False)
 class StepError(Exception):
     """Base of everything a system raises on purpose. `reason` comes from the closed list in reasons.py."""
 
-    message: str
-
     reason = Reason.INTERNAL_ERROR
     terminal = False
-    """True when only a changed spec can help: the tenant is `Stalled` and isn't retried until it changes."""
+    """True when only a changed spec, or another owner letting go, can help: the tenant is `Stalled`."""
     retry_after: float | None = None
     """Seconds after which to try again; None leaves it to the queue's back-off."""
 
-    def __str__(self) -> str:
-        return self.message
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class SystemUnavailable(StepError):

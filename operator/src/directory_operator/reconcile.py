@@ -130,7 +130,7 @@ def _missing(step: Step, tenant: Tenant, earlier: Mapping[SystemName, StepReport
 
     def blocks(report: StepReport, *, first_time_only: bool) -> bool:
         lost_claim = report.error is not None and report.error.terminal
-        return not report.settled and (lost_claim or bool(report.waits_for) or not (first_time_only and established))
+        return not report.settled and (lost_claim or not (first_time_only and established))
 
     return tuple(
         name

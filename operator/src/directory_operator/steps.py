@@ -33,7 +33,7 @@ STEPS: Final[tuple[Step, ...]] = (
         needs=("credentials",),
         after=("postgres", "redis", "s3"),
     ),
-    Step("IngressReady", "ingress", "Ingress, TLS", after=("workload",)),
+    Step("IngressReady", "ingress", "Ingress, TLS", after=("postgres", "workload")),
 )
 
 
