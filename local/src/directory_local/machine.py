@@ -1,11 +1,13 @@
 """The backends of one platform as processes: in the state folder for `make up`, in a temporary folder for tests."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -116,16 +118,11 @@ class Machine:
 
     def _marked(self, program: Program) -> Program:
         """The program as it runs here: findable after a crash, in a folder that nothing else runs in."""
-        return Program(
-            name=program.name,
-            argv=program.argv,
-            ready=program.ready,
-            environment={leftovers.MARKER: str(self.folder.root), **program.environment},
-            user=program.user,
-            folder=program.folder or self.folder.root,
-            stop_signal=program.stop_signal,
-            start_timeout=program.start_timeout,
-        )
+        environment = {**program.environment, leftovers.MARKER: str(self.folder.root)}
+        if program.watches:
+            digest = hashlib.sha256(b"".join(path.read_bytes() for path in program.watches))
+            environment["DIRECTORY_LOCAL_CONFIGURATION"] = digest.hexdigest()
+        return replace(program, environment=environment, folder=program.folder or self.folder.root)
 
 
 class _Single(Protocol):

@@ -71,7 +71,7 @@ def _open_to_all(path: Path) -> bool:
 
 @cache
 def _namespace() -> tuple[str, ...]:
-    """The command that enters a user namespace as `nobody`; empty where kernel or container forbid it."""
+    """The command that enters a user namespace as `nobody`; empty where the machine forbids it."""
     unshare = shutil.which("unshare")
     if not unshare:
         return ()

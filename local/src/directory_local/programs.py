@@ -9,6 +9,7 @@ from pathlib import Path
 class Program:
     """A long-running process. Nothing secret belongs in `argv` or `environment`: others on the machine may see them.
 
+    A change of a file in `watches` restarts it, as a change of the description itself does.
     `ready` answers whether the program serves; an OSError or False means not yet.
     """
 
@@ -17,6 +18,7 @@ class Program:
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
+    watches: tuple[Path, ...] = ()
     folder: Path | None = None
     stop_signal: str = "TERM"
     start_timeout: float = 60.0

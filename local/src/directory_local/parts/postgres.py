@@ -77,6 +77,7 @@ class Postgres:
             name="postgres",
             argv=(*self.identity.prefix, str(self.binary("postgres")), "-D", str(self.data)),
             user=self.identity.user,
+            watches=(self.data / "postgresql.conf", self.data / "pg_hba.conf"),
             stop_signal="INT",  # fast shutdown: TERM would wait for every client to leave
             ready=self.is_ready,
         )

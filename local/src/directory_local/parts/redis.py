@@ -77,6 +77,7 @@ class Redis:
         return Program(
             name="redis",
             argv=(str(self.binary), str(self.folder.config / "redis.conf")),
+            watches=(self.folder.config / "redis.conf", root() / "infrastructure" / "redis" / "redis.conf"),
             ready=self.is_ready,
         )
 
