@@ -22,6 +22,7 @@ class Reason(StrEnum):
     CERTIFICATE_MISSING = "CertificateMissing"
     BUCKET_NOT_EMPTY = "BucketNotEmpty"
     ACTIVE_SESSIONS = "ActiveSessions"
+    ROLE_OWNS_OBJECTS = "RoleOwnsObjects"
     NOT_SUPPORTED = "NotSupported"
     DELETING = "Deleting"
     RETRYING = "Retrying"

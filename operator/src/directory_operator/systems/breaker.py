@@ -1,4 +1,4 @@
-"""Keeps a dead backend from being called by everybody: after a failure all fail at once until a single probe succeeds."""
+"""Keeps a dead backend from being called by everybody: after a failure all fail at once until one probe succeeds."""
 
 import random
 import time
@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from directory_operator.errors import SystemUnavailable
+from directory_operator.errors import StepError, SystemUnavailable
 
 FIRST_PAUSE: Final = 0.5  # seconds
 LONGEST_PAUSE: Final = 15.0  # seconds
 
 
 class Breaker:
-    """One backend's circuit breaker. Only SystemUnavailable trips it: a refusal is an answer."""
+    """One backend's circuit breaker. Only SystemUnavailable trips it: a refusal is an answer too."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Breaker:
         self._clock = clock
         self._jitter = jitter
         self._failures = 0
-        self._closed_until: float | None = None
+        self._paused_until: float | None = None
         self._probing = False
 
     @asynccontextmanager
@@ -40,26 +40,36 @@ class Breaker:
         except SystemUnavailable:
             self._failed(probe=probe)
             raise
-        except BaseException:
-            self._probing = self._probing and not probe  # says nothing about the backend: somebody else may probe
+        except StepError:
+            self._answered()
             raise
-        self._failures, self._closed_until, self._probing = 0, None, False
+        except BaseException:
+            self._probing = self._probing and not probe  # cancelled, say: somebody else may probe
+            raise
+        self._answered()
+
+    def unavailable(self, problem: str) -> SystemUnavailable:
+        """The error that says this backend can't be reached."""
+        return SystemUnavailable(self.system, self.endpoint, problem)
 
     def _enter(self) -> bool:
-        if self._closed_until is None:
+        if self._paused_until is None:
             return False
-        left = self._closed_until - self._clock()
+        left = self._paused_until - self._clock()
         if left > 0 or self._probing:
-            error = SystemUnavailable(self.system, self.endpoint, "it failed a moment ago and is being given a pause")
+            error = self.unavailable("it failed a moment ago and is given a pause")
             error.retry_after = max(left, FIRST_PAUSE)
             raise error
         self._probing = True
         return True
 
+    def _answered(self) -> None:
+        self._failures, self._paused_until, self._probing = 0, None, False
+
     def _failed(self, *, probe: bool) -> None:
-        if self._closed_until is not None and not probe:
-            return  # called before the pause began
+        if self._paused_until is not None and not probe:
+            return  # this call began before the pause did
         self._failures += 1
         pause = min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)
-        self._closed_until = self._clock() + pause * (0.5 + self._jitter() / 2)
+        self._paused_until = self._clock() + pause * (0.5 + self._jitter() / 2)
         self._probing = False
