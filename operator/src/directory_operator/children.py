@@ -1,4 +1,4 @@
-"""Kubernetes objects a tenant owns: their common metadata, whose they are, and whether they are as we applied them. Pure.
+"""Kubernetes objects a tenant owns: their common metadata, whose they are, whether they are as we applied them. Pure.
 
 An unchanged server-side apply costs the API server as much as a change, so a converged object is never applied again:
 the live object is compared with what we want first.
@@ -57,6 +57,11 @@ class DeleteObject:
 ChildChange = ApplyObject | DeleteObject
 
 
+def child_name(tenant: Tenant) -> str:
+    """The name of the tenant's main objects: its Deployment, Service, Ingress and so on."""
+    return f"{tenant.name}-directory"
+
+
 def metadata(tenant: Tenant, name: str) -> Manifest:
     """Metadata of a child: labels to find it by and the owner that takes it along when deleted."""
     return {
@@ -106,10 +111,10 @@ def left_by_predecessor(live: Manifest, tenant: Tenant) -> bool:
     )
 
 
-def require_ours(live: Manifest, tenant: Tenant) -> None:
-    """Raise Conflict for an object of somebody else's, NotReady for one of ours that is being deleted."""
+def require_free(live: Manifest, tenant: Tenant) -> None:
+    """Raise Conflict for an object that is neither ours nor a predecessor's, NotReady for one that is being deleted."""
     ref = ObjectRef.of(live)
-    if not owned_by(live, tenant.uid):
+    if not owned_by(live, tenant.uid) and not left_by_predecessor(live, tenant):
         raise Conflict(
             f"{ref} exists already and does not belong to this tenant: delete or rename it, or give the tenant "
             "another metadata.name."
@@ -120,9 +125,7 @@ def require_ours(live: Manifest, tenant: Tenant) -> None:
         raise NotReady(f"{ref} is being deleted{held}.", Reason.WAITING_FOR_DEPENDENCY, _DELETION_POLL)
 
 
-def plan_children(
-    tenant: Tenant, wanted: Sequence[Manifest], live: Mapping[ObjectRef, Manifest]
-) -> list[ChildChange]:
+def plan_children(tenant: Tenant, wanted: Sequence[Manifest], live: Mapping[ObjectRef, Manifest]) -> list[ChildChange]:
     """What brings the live objects to the wanted ones, which are applied in their order.
 
     Objects of ours that are no longer wanted go last, the one that was made first being the last of them: whoever
@@ -134,7 +137,7 @@ def plan_children(
     kept = {ObjectRef.of(manifest) for manifest in wanted}
     for ref, each in reversed(list(live.items())):
         if ref not in kept and owned_by(each, tenant.uid):
-            require_ours(each, tenant)
+            require_free(each, tenant)
             changes.append(DeleteObject(ref, each["metadata"]["uid"]))
     return changes
 
@@ -142,10 +145,10 @@ def plan_children(
 def _brought_about(tenant: Tenant, manifest: Manifest, live: Manifest | None) -> list[ChildChange]:
     if live is None:
         return [ApplyObject(manifest, "missing")]
+    require_free(live, tenant)
     if left_by_predecessor(live, tenant):
         stale = DeleteObject(ObjectRef.of(live), live["metadata"]["uid"])
         return [stale, ApplyObject(manifest, "was an earlier tenant's")]
-    require_ours(live, tenant)
     # Metadata last: the digest always differs when anything does, and says the least about what.
     body = {key: value for key, value in manifest.items() if key != "metadata"}
     path = difference(body, live) or difference(manifest["metadata"], live["metadata"], ".metadata")

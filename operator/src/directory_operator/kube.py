@@ -79,6 +79,10 @@ class ObjectConflict(Exception):
     """The object changed under our feet, or a new one of its name took its place: read again and decide anew."""
 
 
+class ObjectInvalid(ApiException):
+    """The API server's validation refused the object as it would have become."""
+
+
 class NamespaceTerminating(Exception):
     """Nothing can be created in a namespace that is going away."""
 
@@ -193,7 +197,8 @@ def _error(status: int, text: str, host: str, action: str) -> Exception:
         return AccessDenied("Kubernetes API", host, f"{action} needs a right that the operator's role lacks")
     if status == 429 or status >= 500:
         return SystemUnavailable("Kubernetes API", host, f"it answered {status} to {action}")
-    return ApiException(status=status, reason=f"{action}: {text[:500]}")
+    refused = ObjectInvalid if status == 422 else ApiException
+    return refused(status=status, reason=f"{action}: {text[:500]}")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Kubernetes quantities (`500m`, `1.5Gi`) compared by value, since the API server rewrites them in its own form. Pure."""
+"""Kubernetes quantities (`500m`, `1.5Gi`) compared by value, since the API server rewrites them. Pure."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Final

@@ -99,8 +99,8 @@ class Operator:
 def object_systems(kube: Kube) -> Systems:
     """The systems that live in Kubernetes."""
     return {
-        "credentials": CredentialsSystem(kube=kube, now=now),
-        "workload": WorkloadSystem(kube=kube, now=now),
+        "credentials": CredentialsSystem(kube=kube),
+        "workload": WorkloadSystem(kube=kube),
         "ingress": IngressSystem(kube=kube, now=now),
     }
 

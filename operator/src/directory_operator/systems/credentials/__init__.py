@@ -1,0 +1,1 @@
+"""The tenant's Secret: every password and key, stored before any backend learns of it."""

@@ -1,0 +1,1 @@
+"""How a tenant's hosts lead to what serves it."""

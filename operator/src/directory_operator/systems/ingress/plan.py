@@ -1,0 +1,28 @@
+"""Differences of a tenant's route. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from directory_operator.children import ChildChange, plan_children
+from directory_operator.errors import SpecRejected
+from directory_operator.kube import Manifest, ObjectRef
+from directory_operator.systems.ingress.desired import certificate_secret
+from directory_operator.tenant.model import Tenant
+
+
+def plan(
+    tenant: Tenant, desired: Sequence[Manifest] | None, observed: Mapping[ObjectRef, Manifest]
+) -> list[ChildChange]:
+    """What brings the route about, or takes it away for None."""
+    if desired is not None:
+        _require_certificate_source(tenant)
+    return plan_children(tenant, desired or (), observed)
+
+
+def _require_certificate_source(tenant: Tenant) -> None:
+    """Custom hosts without a certificate would be served with one that browsers refuse."""
+    if tenant.spec.hosts and certificate_secret(tenant) is None:
+        raise SpecRejected(
+            "spec.ingress.tls",
+            f"{', '.join(tenant.spec.hosts)} need a certificate, and DirectoryPlatform {tenant.platform.name} has no "
+            "clusterIssuer to get one from: name a Secret of type kubernetes.io/tls in spec.ingress.tls.secretName.",
+        )
