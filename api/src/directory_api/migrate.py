@@ -34,7 +34,7 @@ _LOCK: Final = 0x6469_7265_6374_6F72  # "director": any fixed number, the same f
 _LOCK_TIMEOUT: Final = "120s"
 
 
-class MigrationFailed(Exception):  # noqa: N818 - named for the condition
+class MigrationFailed(Exception):
     """The schema is as it was; the message says why and what to do."""
 
 
@@ -94,7 +94,7 @@ class OwnerBackend(PostgresqlPsycopgBackend):  # type: ignore[misc] # yoyo publi
                 self.mark_one(migration, log=False)
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
-        """yoyo's own asks the system for a user name, which a container's arbitrary uid does not have."""
+        """Say who migrates; yoyo asks the system for a user name, which a container's arbitrary uid does not have."""
         return {
             "id": str(uuid4()),
             "migration_id": migration.id if migration else None,

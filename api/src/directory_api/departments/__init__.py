@@ -1,0 +1,1 @@
+"""Departments: the tree that people belong to."""

@@ -1,0 +1,1 @@
+"""Health: alive, ready, started, and metrics."""

@@ -1,0 +1,1 @@
+"""People: the entries of the directory."""

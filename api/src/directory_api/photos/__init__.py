@@ -1,0 +1,1 @@
+"""Photos: uploads checked and re-encoded, kept in the tenant's bucket."""

@@ -1,0 +1,84 @@
+"""Owns what becomes of an uploaded picture: decoded to know what it is, turned upright, stripped, and encoded anew.
+
+Nothing of the upload survives but its pixels: no metadata (EXIF places people at home), no trailing data, no format
+that a browser might take for something else.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from directory_api.errors import Problem
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP")
+CONTENT_TYPE: Final = "image/jpeg"
+ORIGINAL: Final = 1024
+"""Longest side, in pixels, of what is kept as the photo."""
+THUMBNAILS: Final = (64, 256)
+"""Squares, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """The encoded picture, and its thumbnails by size."""
+
+    picture: bytes
+    thumbnails: dict[int, bytes]
+    width: int
+    height: int
+
+    @property
+    def digest(self) -> str:
+        return sha256(self.picture).hexdigest()
+
+
+def processed(upload: bytes, max_pixels: int) -> Photo:
+    """Raise `Problem` for what is no picture, of another format, or larger than `max_pixels` once decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
+            with Image.open(io.BytesIO(upload), formats=FORMATS) as opened:
+                _check_size(opened, max_pixels)
+                upright = ImageOps.exif_transpose(opened)
+                plain = _on_white(upright)
+    except UnidentifiedImageError:
+        raise _unsupported() from None
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(max_pixels) from None
+    except (OSError, ValueError, SyntaxError, EOFError):
+        raise Problem(422, "broken_image", "The picture cannot be decoded.") from None
+    plain.thumbnail((ORIGINAL, ORIGINAL), Image.Resampling.LANCZOS)
+    squares = {size: _encoded(ImageOps.fit(plain, (size, size), Image.Resampling.LANCZOS)) for size in THUMBNAILS}
+    return Photo(_encoded(plain), squares, plain.width, plain.height)
+
+
+def _check_size(picture: Image.Image, max_pixels: int) -> None:
+    """Before anything is decoded: a header of a few bytes can announce gigabytes."""
+    if picture.width * picture.height > max_pixels:
+        raise _too_many_pixels(max_pixels)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Opaque RGB, as JPEG needs it. Copied pixel by pixel, so that no metadata comes along."""
+    with_alpha = picture.convert("RGBA")
+    plain = Image.new("RGB", picture.size, "white")
+    plain.paste(with_alpha, mask=with_alpha.getchannel("A"))
+    return plain
+
+
+def _encoded(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85, optimize=True, progressive=True)
+    return buffer.getvalue()
+
+
+def _unsupported() -> Problem:
+    return Problem(415, "unsupported_image", f"Send a picture in one of these formats: {', '.join(FORMATS)}.")
+
+
+def _too_many_pixels(max_pixels: int) -> Problem:
+    return Problem(413, "image_too_large", f"The picture may have at most {max_pixels} pixels.")

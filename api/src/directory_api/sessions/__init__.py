@@ -1,0 +1,1 @@
+"""Signing in: passwords, access tokens, refresh token families, and who the caller is."""
