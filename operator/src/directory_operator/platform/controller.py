@@ -11,7 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 from directory_operator.conditions import Condition, merged
 from directory_operator.errors import NotReady, SpecRejected, StepError
-from directory_operator.events import transitions
+from directory_operator.events import drift, transitions
 from directory_operator.keys import secret_texts
 from directory_operator.kube import Kube, ObjectConflict, ObjectRef
 from directory_operator.placement import Placement
@@ -176,6 +176,9 @@ class PlatformController:
             ready = Condition("Ready", "True", Reason.READY, "tenants can be placed here")
         before = (body.get("status") or {}).get("conditions", [])
         generation = body["metadata"]["generation"]
+        repaired = [change for check in checks for change in check.applied if not change.routine]
+        if repaired and (body.get("status") or {}).get("observedGeneration") == generation:
+            await self.recorder.record(body, drift(repaired))
         conditions = merged(before, [ready, *decided], generation=generation, now=self.now())
         status: dict[str, Any] = {"observedGeneration": generation, "conditions": conditions}
         if status == body.get("status"):

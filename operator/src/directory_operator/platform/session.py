@@ -15,7 +15,7 @@ from directory_operator.platform.credentials import PoolCredentials
 from directory_operator.platform.pool import Pool, PoolSecret
 from directory_operator.reasons import Reason
 from directory_operator.systems.backends import Backends
-from directory_operator.systems.protocol import SystemName
+from directory_operator.systems.protocol import Change, SystemName
 from directory_operator.systems.s3.session import renewal_due
 
 CONDITIONS: Final[Mapping[SystemName, str]] = {
@@ -32,6 +32,7 @@ class Check:
 
     condition: Condition
     error: StepError | None = None
+    applied: tuple[Change, ...] = ()
 
 
 class PlatformSession:
@@ -54,13 +55,16 @@ class PlatformSession:
 
     async def _part(self, name: SystemName, pool: PoolCredentials) -> Check:
         part: Any = self.backends.platform_parts[name]
+        applied: list[Change] = []
         try:
             observed = await part.observe(pool)
             for change in part.plan(pool, observed):
                 await part.apply(pool, change)
+                applied.append(change)
         except StepError as error:
-            return Check(Condition(CONDITIONS[name], "False", error.reason, error.message), error)
-        return Check(Condition(CONDITIONS[name], "True", Reason.READY, part.remark(observed)))
+            condition = Condition(CONDITIONS[name], "False", error.reason, error.message)
+            return Check(condition, error, tuple(applied))
+        return Check(Condition(CONDITIONS[name], "True", Reason.READY, part.remark(observed)), applied=tuple(applied))
 
     async def _pool_probe(self, endpoint: str) -> Check:
         problem = await _problem(f"{endpoint}/readyz")

@@ -1,0 +1,123 @@
+"""Deletion: never more than the policy allows, never stuck without saying why."""
+
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.traces import Traces
+from tests.support.world import World, condition
+
+
+def test_retain_keeps_the_data_and_closes_the_doors(world: World) -> None:
+    world.apply("kept")
+    world.ready("kept")
+    traces = Traces(world, "kept")
+    traces.add_person_and_photo()
+    world.delete("kept")
+    assert traces.rows() == 1
+    assert traces.objects() == 1
+    assert traces.registry() == "Released"
+    assert traces.role() == "cannot log in"
+    assert traces.redis_user() is None
+    assert traces.kubernetes_objects() == []
+    assert "Retained" in [reason for reason, _ in world.events("kept")]
+
+
+def test_a_retained_tenant_comes_back_with_its_data(world: World) -> None:
+    world.apply("returning")
+    first = world.ready("returning")
+    traces = Traces(world, "returning")
+    traces.add_person_and_photo()
+    tenant_id = traces.tenant_id()
+    world.delete("returning")
+    world.apply("returning")
+    second = world.ready("returning")
+    assert second["metadata"]["uid"] != first["metadata"]["uid"]
+    assert (traces.tenant_id(), traces.registry(), traces.role()) == (tenant_id, "Active", "can log in")
+    assert (traces.rows(), traces.objects()) == (1, 1)
+
+
+def test_delete_leaves_nothing(world: World) -> None:
+    world.apply("gone", deletionPolicy="Delete")
+    world.ready("gone")
+    traces = Traces(world, "gone")
+    traces.add_person_and_photo()
+    traces.add_key()
+    world.delete("gone")
+    eventually(lambda: traces.everything() == Traces.NOTHING, timeout=15)
+
+
+@pytest.mark.parametrize(("kept", "field"), [("database", "storage"), ("storage", "database")])
+def test_a_policy_of_one_system_goes_before_the_general_one(world: World, kept: str, field: str) -> None:
+    name = f"partly-{kept}"
+    world.apply(name, deletionPolicy="Delete", **{kept: {"deletionPolicy": "Retain"}})
+    world.ready(name)
+    traces = Traces(world, name)
+    traces.add_person_and_photo()
+    world.delete(name)
+    assert traces.rows() == (1 if kept == "database" else 0)
+    assert traces.objects() == (1 if kept == "storage" else None)
+
+
+@pytest.mark.parametrize("program", ["postgres", "minio"])
+def test_delete_with_a_backend_down_says_so_and_goes_on_when_it_is_back(world: World, program: str) -> None:
+    name = f"blocked-{program}"
+    world.apply(name, deletionPolicy="Delete")
+    world.ready(name)
+    world.machine.supervisor.stop_program(program)
+    try:
+        world.delete(name, wait=False)
+        blocked = eventually(
+            lambda: (found := condition(world.tenant(name), "DeletionBlocked")).get("status") == "True" and found,
+            timeout=40,
+        )
+        assert blocked["reason"] == "BackendUnreachable"
+        assert "can't be reached" in blocked["message"]
+    finally:
+        world.machine.supervisor.start_program(program)
+    eventually(lambda: world.tenant(name) is None, timeout=60)
+    assert Traces(world, name).everything() == Traces.NOTHING
+    assert "DeletionBlocked" in [reason for reason, _ in world.events(name)]
+
+
+def test_retain_does_not_wait_for_ever_for_a_backend_that_is_down(world: World) -> None:
+    world.apply("released")
+    world.ready("released")
+    world.machine.supervisor.stop_program("redis")
+    try:
+        world.delete("released", wait=False)
+        eventually(lambda: condition(world.tenant("released"), "DeletionBlocked").get("status") == "True", timeout=20)
+        eventually(lambda: world.tenant("released") is None, timeout=60)
+    finally:
+        world.machine.supervisor.start_program("redis")
+    traces = Traces(world, "released")
+    assert (traces.registry(), traces.role()) == ("Released", "cannot log in")  # PostgreSQL was there
+    assert "ReleasedUnsealed" in [reason for reason, _ in world.events("released")]
+
+
+def test_a_namespace_takes_its_tenants_along(world: World) -> None:
+    world.kubectl("create", "namespace", "doomed")
+    world.apply("inside-a", namespace="doomed", deletionPolicy="Delete")
+    world.apply("inside-b", namespace="doomed")
+    world.ready("inside-a", namespace="doomed")
+    world.ready("inside-b", namespace="doomed")
+    world.kubectl("delete", "namespace", "doomed", "--timeout=60s")
+    assert Traces(world, "inside-a").everything() == Traces.NOTHING
+    assert Traces(world, "inside-b").registry() == "Released"
+
+
+def test_deleting_the_loser_of_a_conflict_leaves_the_winner_alone(world: World) -> None:
+    world.apply("winner")
+    world.ready("winner")
+    world.apply("loser", slug="winner", deletionPolicy="Delete")
+    eventually(lambda: condition(world.tenant("loser"), "Stalled").get("status") == "True")
+    before = Traces(world, "winner").everything()
+    world.delete("loser")
+    assert Traces(world, "winner").everything() == before
+    assert world.tenant("winner") == world.ready("winner")
+
+
+def test_a_tenant_deleted_before_anything_was_made_just_goes(world: World) -> None:
+    world.apply("stillborn", platformRef="nowhere")
+    eventually(lambda: condition(world.tenant("stillborn"), "Ready").get("reason") == "PlatformNotFound")
+    world.delete("stillborn")
+    assert Traces(world, "stillborn").everything() == Traces.NOTHING
