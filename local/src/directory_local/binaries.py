@@ -61,6 +61,12 @@ def install_control_plane(folder: StateFolder, environment: Mapping[str, str], p
         link(folder.bin / name, path)
 
 
+def install_kubectl(folder: StateFolder, environment: Mapping[str, str], progress: Progress) -> None:
+    """Put `kubectl` alone into the state folder's `bin`: for those who bring a cluster."""
+    own = control_plane_of_user(environment).get("kubectl")
+    link(folder.bin / "kubectl", own or build(kubernetes(), cache_folder(environment), progress))
+
+
 def to_build(environment: Mapping[str, str]) -> list[GoProgram]:
     """What `install_*` would have to build now."""
     missing = set(CONTROL_PLANE) - set(control_plane_of_user(environment))

@@ -1,5 +1,6 @@
 """Brings the database to the state the operator and the API expect: the bootstrap script, then the migrations."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -7,31 +8,48 @@ from pathlib import Path
 
 from directory_contract.names import MIGRATOR_LOGIN, OPERATOR_LOGIN
 from directory_local.errors import CommandFailed
+from directory_local.folder import write_if_changed
 from directory_local.parts.postgres import Postgres
 from directory_local.repository import root
 
+_PENDING = 3  # exit code of `directory-migrate --check`
 
-def bootstrap(postgres: Postgres, database: str) -> None:
-    """Create the database, its roles and grants as a database administrator would. Safe to run again."""
+
+def prepare(postgres: Postgres, database: str) -> list[str]:
+    """Create the database with its roles, as a database administrator would, and apply the API's migrations.
+
+    Returns what was done: nothing when the script is the one run before and no migration is pending.
+    """
+    script = root() / "infrastructure" / "database" / "bootstrap.sql"
+    mark = postgres.folder.data / f"bootstrap-{database}.sha256"
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    done = []
+    if not mark.exists() or mark.read_text() != digest:
+        _bootstrap(postgres, database, script)
+        write_if_changed(mark, digest)
+        done.append(f"bootstrap of {database}")
+    if _migrate(postgres, database, "--check") == _PENDING:
+        _migrate(postgres, database)
+        done.append(f"migrations of {database}")
+    return done
+
+
+def _bootstrap(postgres: Postgres, database: str, script: Path) -> None:
     passwords = {
         "DIRECTORY_OPERATOR_PASSWORD": postgres.password(OPERATOR_LOGIN),
         "DIRECTORY_MIGRATOR_PASSWORD": postgres.password(MIGRATOR_LOGIN),
     }
-    script = root() / "infrastructure" / "database" / "bootstrap.sql"
     _run(
-        "bootstrap.sql",
         [str(postgres.binary("psql")), "--no-psqlrc", "--quiet", f"--set=database={database}", f"--file={script}"],
         {**postgres.client_environment("postgres"), **passwords},
     )
 
 
-def migrate(postgres: Postgres, database: str) -> None:
-    """Apply the API's pending migrations."""
-    _run(
-        "directory-migrate",
-        [str(Path(sys.executable).with_name("directory-migrate"))],
+def _migrate(postgres: Postgres, database: str, *arguments: str) -> int:
+    return _run(
+        [str(Path(sys.executable).with_name("directory-migrate")), *arguments],
         {
-            "PATH": os.environ.get("PATH", ""),
+            "PATH": os.environ.get("PATH", os.defpath),
             "DIRECTORY_POSTGRES_HOST": postgres.host,
             "DIRECTORY_POSTGRES_PORT": str(postgres.port),
             "DIRECTORY_POSTGRES_DATABASE": database,
@@ -41,9 +59,10 @@ def migrate(postgres: Postgres, database: str) -> None:
     )
 
 
-def _run(name: str, command: list[str], environment: dict[str, str]) -> None:
+def _run(command: list[str], environment: dict[str, str]) -> int:
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    if done.returncode:
-        raise CommandFailed(name, done.stdout)
+    if done.returncode not in {0, _PENDING}:
+        raise CommandFailed(Path(command[0]).name, done.stdout)
+    return done.returncode

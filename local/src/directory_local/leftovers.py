@@ -7,6 +7,7 @@ import psutil
 
 MARKER = "DIRECTORY_LOCAL_STATE"
 """Set to the state folder's path in every program's environment, so that no other process can be mistaken for ours."""
+_TITLED = {"nginx", "postgres", "redis-server"}
 
 
 def find(root: Path) -> list[psutil.Process]:
@@ -15,16 +16,17 @@ def find(root: Path) -> list[psutil.Process]:
     own = psutil.Process().pid
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.pid != own and _belongs(process, root):
+            if process.pid != own and belongs(process, root):
                 found.append(process)
     return found
 
 
-def _belongs(process: psutil.Process, root: Path) -> bool:
+def belongs(process: psutil.Process, root: Path) -> bool:
+    """True if the process is of the platform below `root`. psutil.Error if it is gone or may not be looked at."""
     if process.environ().get(MARKER) == str(root):
         return True
-    # nginx writes its workers' titles over their environment; the folder they were started in stays.
-    return process.name() == "nginx" and Path(process.cwd()) == root
+    # These write their titles over their environment; the folder they work in stays.
+    return process.name() in _TITLED and Path(process.cwd()).is_relative_to(root)
 
 
 def end(root: Path, timeout: float = 20) -> list[str]:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import psutil
 
+from directory_local import leftovers
 from directory_local.errors import LocalPlatformError, PortTaken
 
 LOOPBACK = "127.0.0.1"
+CONTROL_PLANE_PORTS = ("kubernetes", "controller_manager", "etcd", "etcd_peer")
 # Below the kernel's ephemeral range (32768 and up), so that no outgoing connection can sit on one.
 _FREE_PORTS = range(20_000, 32_000)
 
@@ -34,6 +36,7 @@ class Ports:
     minio: int = 19000
     api: int = 18080
     operator: int = 18081
+    operator_metrics: int = 18082
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Ports":
@@ -54,10 +57,14 @@ def variable(name: str) -> str:
     return f"DIRECTORY_{name.upper()}_PORT"
 
 
-def require_free(name: str, port: int) -> None:
-    """Raise `PortTaken` if something listens on `port`."""
-    if not is_free(port):
-        raise PortTaken(port, name.replace("_", " "), _holder(port), variable(name))
+def require_free_or_ours(ports: Mapping[str, int], root: Path) -> None:
+    """Raise `PortTaken` if a process that is not of the platform below `root` listens on one of the named ports."""
+    taken = {name: port for name, port in ports.items() if not is_free(port)}
+    listeners = _listeners() if taken else {}
+    for name, port in taken.items():
+        process = listeners.get(port)
+        if process is None or not leftovers.belongs(process, root):
+            raise PortTaken(port, name.replace("_", " "), _described(process), variable(name))
 
 
 def is_free(port: int) -> bool:
@@ -115,18 +122,19 @@ def _port(text: str, name: str) -> int:
     return int(text)
 
 
-def _port_of(address: tuple[object, ...]) -> object:
-    return address[1] if address else None
+def _listeners() -> dict[int, psutil.Process]:
+    """Who listens on which port, as far as this user may see it."""
+    found = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections(kind="inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    found[connection.laddr.port] = process
+    return found
 
 
-def _holder(port: int) -> str:
-    """Name and process id of who listens on `port`, as far as this user may see it."""
-    try:
-        connections = psutil.net_connections(kind="inet")
-    except psutil.AccessDenied:
-        connections = []
-    for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and _port_of(connection.laddr) == port and connection.pid:
-            with contextlib.suppress(psutil.Error):
-                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+def _described(process: psutil.Process | None) -> str:
+    with contextlib.suppress(psutil.Error):
+        if process:
+            return f"{process.name()} (process {process.pid})"
     return "a process of another user"

@@ -58,8 +58,8 @@ def unprivileged(*paths: Path) -> Identity:
     if prefix:
         return Identity(prefix=prefix)
     message = (
-        f"PostgreSQL does not run as root, and no other user can enter {blocked[0]}. Use a folder that others can enter "
-        "(for example below /srv), or run as an ordinary user."
+        f"PostgreSQL does not run as root, and no other user can enter {blocked[0]}. Use a folder that others "
+        "can enter (for example below /srv), or run as an ordinary user."
     )
     raise LocalPlatformError(message)
 

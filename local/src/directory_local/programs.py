@@ -9,7 +9,8 @@ from pathlib import Path
 class Program:
     """A long-running process. Nothing secret belongs in `argv` or `environment`: others on the machine may see them.
 
-    A change of a file in `watches` restarts it, as a change of the description itself does.
+    `listens` names its ports, as fields of `Ports`. A change of a file in `watches` restarts it, as a change of the
+    description itself does.
     `ready` answers whether the program serves; an OSError or False means not yet.
     """
 
@@ -18,6 +19,7 @@ class Program:
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
+    listens: tuple[str, ...] = ()
     watches: tuple[Path, ...] = ()
     folder: Path | None = None
     stop_signal: str = "TERM"

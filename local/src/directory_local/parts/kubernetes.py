@@ -2,8 +2,6 @@
 
 import json
 import ssl
-import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -12,6 +10,7 @@ from typing import Any
 
 from directory_local import probes
 from directory_local.certificates import Authority, KeyPair, Subject, signing_key
+from directory_local.cluster import Cluster
 from directory_local.errors import CommandFailed
 from directory_local.folder import StateFolder, write_if_changed
 from directory_local.ports import LOOPBACK
@@ -119,23 +118,13 @@ class Kubernetes:
             raise CommandFailed(f"GET {path}", answer.body.decode(errors="replace"))
         return json.loads(answer.body)
 
+    @property
+    def cluster(self) -> Cluster:
+        return Cluster(self.folder.bin / "kubectl", self.kubeconfig)
+
     def kubectl(self, *arguments: str, objects: Any = None) -> str:
         """Run kubectl as the administrator; `objects` go to its standard input as JSON. Returns its output."""
-        done = subprocess.run(
-            [str(self.folder.bin / "kubectl"), *arguments],
-            env=self.client_environment(),
-            input=None if objects is None else json.dumps(objects),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise CommandFailed(f"kubectl {' '.join(arguments[:3])}", done.stderr or done.stdout)
-        return done.stdout
-
-    def client_environment(self) -> Mapping[str, str]:
-        """Environment for clients that act as the administrator."""
-        return {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.folder.run), "PATH": "/usr/bin:/bin"}
+        return self.cluster.kubectl(*arguments, objects=objects)
 
     def is_ready(self) -> bool:
         """True once the API server serves, its own start-up (RBAC roles, priority classes) included."""
@@ -153,6 +142,7 @@ class Kubernetes:
         client, peer = f"https://{LOOPBACK}:{self.ports.etcd}", f"https://{LOOPBACK}:{self.ports.etcd_peer}"
         return Program(
             name="etcd",
+            listens=("etcd", "etcd_peer"),
             argv=(
                 *(str(self.folder.bin / "etcd"), "--name=local", f"--data-dir={self.folder.data / 'etcd'}"),
                 *(f"--listen-client-urls={client}", f"--advertise-client-urls={client}"),
@@ -172,6 +162,7 @@ class Kubernetes:
         accounts = signing_key(self.folder.certificates, "service-accounts")
         return Program(
             name="kube-apiserver",
+            listens=("kubernetes",),
             argv=(
                 *(str(self.folder.bin / "kube-apiserver"), f"--bind-address={LOOPBACK}"),
                 *(f"--advertise-address={LOOPBACK}", f"--secure-port={self.ports.api}"),
@@ -202,6 +193,7 @@ class Kubernetes:
         accounts = signing_key(self.folder.certificates, "service-accounts")
         return Program(
             name="kube-controller-manager",
+            listens=("controller_manager",),
             argv=(
                 *(str(self.folder.bin / "kube-controller-manager"), f"--kubeconfig={kubeconfig}"),
                 *("--use-service-account-credentials=true", "--leader-elect=false"),

@@ -41,6 +41,7 @@ class Minio:
         secrets = self.folder.secrets
         return Program(
             name="minio",
+            listens=("minio",),
             argv=(
                 *(str(self.folder.bin / "minio"), "server", "--quiet", "--anonymous"),
                 *(f"--address={self.host}:{self.port}", f"--certs-dir={self.folder.config / 'minio'}"),

@@ -75,6 +75,7 @@ class Postgres:
     def program(self) -> Program:
         return Program(
             name="postgres",
+            listens=("postgres",),
             argv=(*self.identity.prefix, str(self.binary("postgres")), "-D", str(self.data)),
             user=self.identity.user,
             watches=(self.data / "postgresql.conf", self.data / "pg_hba.conf"),

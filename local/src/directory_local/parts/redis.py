@@ -76,6 +76,7 @@ class Redis:
     def program(self) -> Program:
         return Program(
             name="redis",
+            listens=("redis",),
             argv=(str(self.binary), str(self.folder.config / "redis.conf")),
             watches=(self.folder.config / "redis.conf", root() / "infrastructure" / "redis" / "redis.conf"),
             ready=self.is_ready,

@@ -1,0 +1,102 @@
+"""A Kubernetes cluster as users reach it, by kubectl and a kubeconfig: our own control plane or theirs."""
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from directory_local.errors import CommandFailed
+
+Manifest = Mapping[str, Any]
+FIELD_MANAGER = "directory-local"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the kubeconfig's current context names."""
+
+    binary: Path
+    kubeconfig: Path
+
+    def kubectl(self, *arguments: str, objects: Any = None) -> str:
+        """Run kubectl; `objects` go to its standard input as JSON. Returns its output."""
+        done = subprocess.run(
+            [str(self.binary), *arguments],
+            env=self.client_environment(),
+            input="" if objects is None else json.dumps(objects),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise CommandFailed(f"kubectl {' '.join(arguments[:3])}", done.stderr or done.stdout)
+        return done.stdout
+
+    def client_environment(self) -> dict[str, str]:
+        """Environment for clients of this cluster. HOME stays: a user's kubeconfig may call for a login program."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return {**kept, "KUBECONFIG": str(self.kubeconfig)}
+
+    def find(self, kind: str, name: str, namespace: str | None = None) -> Any:
+        """One object, or None if there is none (or no such kind)."""
+        where = [f"--namespace={namespace}"] if namespace else []
+        text = self.kubectl("get", kind, name, "--output=json", "--ignore-not-found", *where)
+        return json.loads(text) if text.strip() else None
+
+    def items(self, kind: str, namespace: str) -> list[Any]:
+        """All objects of a kind in a namespace."""
+        return _documents(self.kubectl("get", kind, f"--namespace={namespace}", "--output=json"))
+
+    def apply(self, manifests: Iterable[Manifest]) -> list[str]:
+        """Server-side apply. Returns `Kind/name` of those that this created or changed."""
+        listed = {"apiVersion": "v1", "kind": "List", "items": [dict(manifest) for manifest in manifests]}
+        before = self._versions("get", "--ignore-not-found", "--output=json", "--filename=-", objects=listed)
+        after = self._versions(
+            "apply",
+            "--server-side",
+            f"--field-manager={FIELD_MANAGER}",
+            "--output=json",
+            "--filename=-",
+            objects=listed,
+        )
+        return [key for key, version in after.items() if before.get(key) != version]
+
+    def apply_file(self, path: Path) -> list[str]:
+        """Server-side apply of a YAML file."""
+        text = self.kubectl("create", "--dry-run=client", "--output=json", "--validate=false", f"--filename={path}")
+        return self.apply(_documents(text))
+
+    def _versions(self, *arguments: str, objects: Any) -> dict[str, str]:
+        return {
+            f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"]
+            for item in _documents(self.kubectl(*arguments, objects=objects))
+        }
+
+
+def opaque_secret(namespace: str, name: str, values: Mapping[str, str]) -> Manifest:
+    """A Secret manifest. `data`, not `stringData`, so that applying it again changes nothing."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "type": "Opaque",
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
+    }
+
+
+def _documents(text: str) -> list[Any]:
+    """The objects in kubectl's JSON: documents one after the other, Lists unpacked."""
+    decoder, position = json.JSONDecoder(), 0
+    found: list[Any] = []
+    while position < len(text.rstrip()):
+        document, position = decoder.raw_decode(text, position + _blank(text, position))
+        found.extend(document["items"] if document["kind"].endswith("List") else [document])
+    return found
+
+
+def _blank(text: str, position: int) -> int:
+    return len(text) - position - len(text[position:].lstrip())
