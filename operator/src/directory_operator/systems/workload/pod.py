@@ -58,7 +58,8 @@ def pod_template(tenant: Tenant) -> Manifest:
         # The backends' connections are made anew when the authorities change: the pods are.
         annotations[CA_ANNOTATION] = sha256(tenant.platform.ca_bundle.encode()).hexdigest()[:16]
     return {
-        "metadata": {"labels": pod_labels(tenant), "annotations": annotations},
+        # The server drops an empty map, and wanting one would be a difference for ever.
+        "metadata": {"labels": pod_labels(tenant), **({"annotations": annotations} if annotations else {})},
         "spec": {
             "serviceAccountName": child_name(tenant),
             "automountServiceAccountToken": False,
