@@ -29,7 +29,7 @@ class Settings(BaseSettings):
         default="127.0.0.1,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",
         description="peers whose X-Forwarded-For is believed",
     )
-    drain_seconds: float = Field(default=5, ge=0, description="how long to serve on after SIGTERM while not ready")
+    drain_seconds: float = Field(default=3, ge=0, description="how long to serve on after SIGTERM while not ready")
     shutdown_seconds: int = Field(default=20, ge=1, description="how long requests in flight may take after that")
     log_level: str = "INFO"
 
