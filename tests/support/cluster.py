@@ -1,4 +1,6 @@
-"""A Kubernetes API of its own with the CRDs and nothing else: no operator that has opinions about what is made."""
+"""A Kubernetes API of its own with what manifests/operator installs, but nothing that runs it: no operator that has
+opinions about what tests make.
+"""
 
 import json
 import ssl
@@ -88,6 +90,7 @@ def cluster() -> Iterator[Cluster]:
         machine.kubernetes.kubectl(
             "wait", "--for=condition=Established", "--timeout=30s", "-f", str(REPOSITORY / "crds")
         )
+        machine.kubernetes.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "operator"))
         with httpx.Client(base_url=trust["server"], verify=tls, timeout=20) as http:
             # Discovery says Established a moment before the endpoint serves.
             eventually(lambda: http.get(f"{CUSTOM}/directorytenants").is_success)
@@ -96,9 +99,10 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 async def kube(cluster: Cluster) -> AsyncIterator[Kube]:
-    """The operator's client, connected to the cluster."""
+    """The operator's client, with the rights of the operator's role and no others."""
+    identity = cluster.kubernetes.kubeconfig_of_service_account("directory-system", "directory-operator")
     configuration = client.Configuration()
-    await config.load_kube_config(str(cluster.kubernetes.kubeconfig), client_configuration=configuration)
+    await config.load_kube_config(str(identity), client_configuration=configuration)
     async with client.ApiClient(configuration) as api:
         yield Kube(api)
 
