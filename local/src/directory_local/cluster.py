@@ -51,6 +51,13 @@ class Cluster:
         """All objects of a kind in a namespace."""
         return _documents(self.kubectl("get", kind, f"--namespace={namespace}", "--output=json"))
 
+    def create_missing(self, kind: str, names: Iterable[str]) -> list[str]:
+        """Create objects of a kind that do not exist and have no content of ours: namespaces."""
+        missing = [name for name in names if not self.find(kind, name)]
+        for name in missing:
+            self.kubectl("create", kind, name)
+        return [f"{kind}/{name}" for name in missing]
+
     def apply(self, manifests: Iterable[Manifest]) -> list[str]:
         """Server-side apply. Returns `Kind/name` of those that this created or changed."""
         listed = {"apiVersion": "v1", "kind": "List", "items": [dict(manifest) for manifest in manifests]}

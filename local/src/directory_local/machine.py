@@ -189,7 +189,8 @@ class Machine:
         changed = [*self.prepare_database(), *self.apply_crds()]
         objects = platform_objects.admin_secrets(self.postgres, self.redis, self.minio)
         platform = platform_objects.platform(self.ports, self.profile.base_domain, self.minio)
-        changed += self.cluster.apply(platform_objects.namespaces())
+        namespaces = (platform_objects.OPERATOR_NAMESPACE, platform_objects.TENANT_NAMESPACE)
+        changed += self.cluster.create_missing("namespace", namespaces)
         if platform_objects.rbac_file().exists():
             changed += self.cluster.apply_file(platform_objects.rbac_file())
         return changed + self.cluster.apply([*objects, platform])

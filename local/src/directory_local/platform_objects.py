@@ -22,13 +22,6 @@ def rbac_file() -> Path:
     return root() / "manifests" / "operator" / "rbac.yaml"
 
 
-def namespaces() -> list[Manifest]:
-    return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        for name in (OPERATOR_NAMESPACE, TENANT_NAMESPACE)
-    ]
-
-
 def admin_secrets(postgres: Postgres, redis: Redis, minio: Minio) -> list[Manifest]:
     """What the operator signs in to the backends with."""
     credentials = {
