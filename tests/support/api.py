@@ -50,7 +50,12 @@ def serving(environment: Mapping[str, str], secrets: Path, *, ready: bool = True
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="directory-api-") as folder:
         log = Path(folder) / "log"
-        given = {"PATH": os.environ["PATH"], "DIRECTORY_DRAIN_SECONDS": "0", **environment, "DIRECTORY_LISTEN_PORT": str(port)}
+        given = {
+            "PATH": os.environ["PATH"],
+            "DIRECTORY_DRAIN_SECONDS": "0",
+            **environment,
+            "DIRECTORY_LISTEN_PORT": str(port),
+        }
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "directory_api"], env=given, stdout=output, stderr=subprocess.STDOUT
@@ -78,7 +83,9 @@ def _answers(api: ApiProcess, path: str) -> bool:
 
 
 @contextlib.contextmanager
-def serving_login(backends: Backends, login: Login, folder: Path, tier: str = "Pooled", slug: str = "") -> Iterator[ApiProcess]:
+def serving_login(
+    backends: Backends, login: Login, folder: Path, tier: str = "Pooled", slug: str = ""
+) -> Iterator[ApiProcess]:
     with serving(backends.environment(login, folder, tier, slug), folder) as api:
         yield api
 
@@ -98,7 +105,9 @@ class Caller:
         headers = {"Host": self.tenant.host, **self.headers, **arguments.pop("headers", {})}
         if self.token:
             headers.setdefault("Authorization", f"Bearer {self.token}")
-        full = path if path.startswith(("/api", "/.well-known", "/healthz", "/readyz", "/metrics")) else f"/api/v1{path}"
+        full = (
+            path if path.startswith(("/api", "/.well-known", "/healthz", "/readyz", "/metrics")) else f"/api/v1{path}"
+        )
         return self.client.request(method, full, headers=headers, **arguments)
 
     def get(self, path: str, **arguments: Any) -> httpx.Response:
