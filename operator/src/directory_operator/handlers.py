@@ -59,16 +59,19 @@ async def stop(memo: Any, **_: Any) -> None:
     await memo.operator.stop()
 
 
-def tenant_seen(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
+# These await nothing, yet are coroutines: kopf runs plain functions in threads, away from the event loop.
+
+
+async def tenant_seen(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
     """A DirectoryTenant."""
     memo.operator.dispatcher.tenant_seen(event["type"], dict(event["object"]))
 
 
-def platform_seen(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
+async def platform_seen(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
     """A DirectoryPlatform."""
     memo.operator.platforms.seen(event["type"], dict(event["object"]))
 
 
-def child_seen(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
+async def child_seen(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
     """Something that a tenant owns."""
     memo.operator.dispatcher.child_seen(event["type"], dict(event["object"]))

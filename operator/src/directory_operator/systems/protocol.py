@@ -48,8 +48,11 @@ class System(Protocol[DesiredT, ObservedT, ChangeT]):
         """The tenant as later steps should see it: the credentials step adds what its Secret holds."""
         ...
 
-    async def check(self, tenant: Tenant) -> None:
-        """Raise NotReady while what was applied does not work yet (pods not up, no answer). Reads only."""
+    async def check(self, tenant: Tenant) -> str:
+        """Raise NotReady while what was applied does not work yet (pods not up, no answer).
+
+        Returns a remark for the condition's message, empty when there is nothing to say.
+        """
         ...
 
     async def release(self, tenant: Tenant) -> None:
