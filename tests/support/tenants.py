@@ -1,4 +1,4 @@
-"""A platform's backends with tenants in them, made by the very statements and calls the operator uses, without Kubernetes."""
+"""A platform's backends with tenants in them, made by the statements and calls of the operator, without Kubernetes."""
 
 import asyncio
 import json
@@ -220,7 +220,9 @@ class Backends:
         )
 
     async def _create_role(self, operator: asyncpg.Connection, login: Login, *groups: str) -> None:
-        await operator.execute(f"CREATE ROLE {login.role} LOGIN PASSWORD '{login.password}' IN ROLE {', '.join(groups)}")
+        await operator.execute(
+            f"CREATE ROLE {login.role} LOGIN PASSWORD '{login.password}' IN ROLE {', '.join(groups)}"
+        )
 
     async def _provision(self, operator: asyncpg.Connection, tenant: ProvisionedTenant, settings: object) -> None:
         stored = {"bucket": tenant.names.bucket, "hosts": [tenant.host], "rateLimitPerMinute": 1_000_000}

@@ -71,7 +71,7 @@ class Tokens:
     clock: Callable[[], float] = time.time
     _pem: str = ""
     _keys: list[SigningKey] = field(default_factory=list)  # newest first
-    _verified: dict[str, dict[str, Any]] = field(default_factory=dict)  # signature checked, claims not
+    _verified: "dict[str, _Signed]" = field(default_factory=dict)
 
     def signing_key(self) -> SigningKey:
         pem = self.secrets.read(JWT_SIGNING_KEY_FILE).get_secret_value()
@@ -105,42 +105,60 @@ class Tokens:
 
     def verify(self, tenant: Tenant, token: str) -> Grant:
         """Raise `Problem` (401) unless the token is ours, for this tenant, and in date."""
-        payload = self._signed(token)
-        now = self.clock()
-        if payload["exp"] + _LEEWAY_SECONDS <= now:
+        signed = self._signed(token)
+        if signed.expires_at + _LEEWAY_SECONDS <= self.clock():
             raise unauthenticated("token_expired", "The access token has expired.")
-        expected = (claims.audience(str(tenant.tenant_id)), str(tenant.tenant_id), self.issuer(tenant))
-        if (payload["aud"], payload[claims.TENANT_CLAIM], payload["iss"]) != expected:
+        if signed.place != self._place(tenant):
             raise unauthenticated("token_invalid", "The access token is not for this tenant.")
-        return Grant(UUID(payload["sub"]), UUID(payload[claims.SESSION_CLAIM]))
+        return signed.grant
 
     def issuer(self, tenant: Tenant) -> str:
         return f"https://{tenant.slug}.{self.base_domain}"
 
-    def _signed(self, token: str) -> dict[str, Any]:
-        """The claims of a token whose signature is good; remembered, since checking it is the expensive part."""
+    def _place(self, tenant: Tenant) -> tuple[str, str, str]:
+        return self.issuer(tenant), claims.audience(str(tenant.tenant_id)), str(tenant.tenant_id)
+
+    def _signed(self, token: str) -> "_Signed":
+        """What a token with a good signature says; remembered, since checking it is the expensive part."""
         self.signing_key()
         if (known := self._verified.get(token)) is not None:
             return known
         try:
-            header = jwt.get_unverified_header(token)
-            key = next(key for key in self._keys if key.key_id == header.get("kid"))
-            if str(header.get("typ", "")).lower() not in {claims.TOKEN_TYPE, f"application/{claims.TOKEN_TYPE}"}:
-                raise unauthenticated("token_invalid", "The token is no access token.")
-            options: Any = {
-                "require": ["exp", "iat", "iss", "aud", "sub", claims.SESSION_CLAIM, claims.TENANT_CLAIM],
-                "verify_aud": False,
-                "verify_exp": False,
-            }
-            payload = jwt.decode(
-                token, key.public, algorithms=[claims.ALGORITHM], options=options, leeway=_LEEWAY_SECONDS
-            )
-        except (jwt.PyJWTError, StopIteration, ValueError):
+            signed = self._decoded(token)
+        except (jwt.PyJWTError, StopIteration, ValueError, TypeError, KeyError):
             raise unauthenticated("token_invalid", "The access token is not valid.") from None
         if len(self._verified) >= _VERIFIED_SIZE:
             self._verified.clear()
-        self._verified[token] = payload
-        return payload
+        self._verified[token] = signed
+        return signed
+
+    def _decoded(self, token: str) -> "_Signed":
+        header = jwt.get_unverified_header(token)
+        if str(header.get("typ", "")).lower() not in _TYPES:
+            message = "no access token"
+            raise ValueError(message)
+        key = next(key for key in self._keys if key.key_id == header.get("kid"))
+        # Time and audience are checked at each use, not when the signature is.
+        options: Any = {"verify_aud": False, "verify_exp": False, "verify_iat": False}
+        said = jwt.decode(token, key.public, algorithms=[claims.ALGORITHM], options=options, leeway=_LEEWAY_SECONDS)
+        return _Signed(
+            grant=Grant(UUID(said["sub"]), UUID(said[claims.SESSION_CLAIM])),
+            expires_at=float(said["exp"]),
+            place=(said["iss"], said["aud"], said[claims.TENANT_CLAIM]),
+        )
+
+
+_TYPES: Final = frozenset({claims.TOKEN_TYPE, f"application/{claims.TOKEN_TYPE}"})  # RFC 7515 section 4.1.9
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """The claims we rely on, of the types they must have."""
+
+    grant: Grant
+    expires_at: float
+    place: tuple[str, str, str]
+    """Issuer, audience and tenant id."""
 
 
 def _coordinate(number: int) -> str:
