@@ -7,7 +7,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -18,7 +18,11 @@ from directory_operator.platform.spec import PostgresSpec
 from directory_operator.reasons import Reason
 from directory_operator.systems.breaker import Breaker
 
-Connection = PoolConnectionProxy
+if TYPE_CHECKING:  # generic in the stubs, not at run time
+    Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+    _Raw: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection, _Raw = PoolConnectionProxy, asyncpg.Connection
 
 CONNECT_TIMEOUT: Final = 3.0  # seconds
 COMMAND_TIMEOUT: Final = 10.0  # seconds
@@ -49,7 +53,7 @@ class Database:
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection[asyncpg.Record]]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """A connection of the pool; what fails inside comes out as a StepError."""
         async with self._breaker.attempt():
             try:
@@ -62,7 +66,7 @@ class Database:
                 raise self.condition(error) from None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection[asyncpg.Record]]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """A connection inside a transaction that commits at the end."""
         async with self.connection() as connection, connection.transaction():
             yield connection
@@ -138,7 +142,7 @@ class Database:
         return AccessDenied("PostgreSQL", self.endpoint, remedy)
 
 
-class _Stateless(asyncpg.Connection[asyncpg.Record]):
+class _Stateless(_Raw):
     """Nothing here outlives its transaction, so connections need no reset query when they go back to the pool."""
 
     def get_reset_query(self) -> str:

@@ -76,7 +76,7 @@ class LoginWriter:
         async with self._database.transaction() as connection:
             return {script: await self._one(connection, script) for script in scripts}
 
-    async def _one(self, connection: "Connection[asyncpg.Record]", script: str) -> Exception | None:
+    async def _one(self, connection: Connection, script: str) -> Exception | None:
         """Run a script in a savepoint: what one tenant's role lacks must not fail the others."""
         try:
             async with connection.transaction():

@@ -20,13 +20,13 @@ _POWERS: Final = {
 }
 
 
-async def read_roles(connection: Connection[asyncpg.Record], names: Sequence[str]) -> Mapping[str, ObservedRole]:
+async def read_roles(connection: Connection, names: Sequence[str]) -> Mapping[str, ObservedRole]:
     """The login roles of these names that exist."""
     rows = await connection.fetch(statements.ROLES, names)
     return {row["name"]: role_of(row) for row in rows}
 
 
-async def read_row_security(connection: Connection[asyncpg.Record]) -> tuple[str, ...]:
+async def read_row_security(connection: Connection) -> tuple[str, ...]:
     """How row-level security differs from what the migrations lay down; empty when it is whole."""
     return tuple(row[0] for row in await connection.fetch(statements.ROW_SECURITY_PROBLEMS))
 

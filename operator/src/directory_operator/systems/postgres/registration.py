@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 from argon2 import PasswordHasher
 from pydantic import SecretStr
 
@@ -40,7 +39,7 @@ async def register(database: Database, wanted: Registration, change: Register) -
         await connection.execute(statements.REMOVE_CONTEXT_KEYS, [key_id])
 
 
-async def _claim(connection: Connection[asyncpg.Record], wanted: Registration, change: Register) -> UUID:
+async def _claim(connection: Connection, wanted: Registration, change: Register) -> UUID:
     tenant_id = await connection.fetchval(
         statements.UPSERT_TENANT,
         change.tenant_id,
@@ -58,7 +57,7 @@ async def _claim(connection: Connection[asyncpg.Record], wanted: Registration, c
     return UUID(str(tenant_id))
 
 
-async def _claim_hosts(connection: Connection[asyncpg.Record], tenant_id: UUID, hosts: Sequence[str]) -> None:
+async def _claim_hosts(connection: Connection, tenant_id: UUID, hosts: Sequence[str]) -> None:
     await connection.execute(statements.FREE_HOSTS, tenant_id, hosts)
     await connection.execute(statements.CLAIM_HOSTS, tenant_id, hosts)
     for row in await connection.fetch(statements.HOST_CLAIMS, hosts):
@@ -66,7 +65,7 @@ async def _claim_hosts(connection: Connection[asyncpg.Record], tenant_id: UUID, 
             raise Conflict(f"host {row['host']} was taken by tenant {row['slug']} in this very moment")
 
 
-async def _enter(connection: Connection[asyncpg.Record], tenant_id: UUID) -> str:
+async def _enter(connection: Connection, tenant_id: UUID) -> str:
     """Give the transaction the tenant's rows: by a context like any other, signed with a key that is never committed.
 
     Returns the key's id, to be removed before the commit.

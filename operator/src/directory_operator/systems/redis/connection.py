@@ -61,8 +61,7 @@ class Cache:
             retry=Retry(NoBackoff(), 1),  # once, at once: a pooled connection may be from before a restart
             protocol=2,
             decode_responses=True,
-            lib_name=None,
-            lib_version=None,
+            driver_info=None,
             **encrypted,
         )
         self._redis = Redis(connection_pool=pool)
