@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 _LINK = "..data"
 _PAUSE = 1.0  # seconds before a watch that ended is opened again
@@ -70,19 +70,10 @@ def _watch(kubectl: str, namespace: str, name: str) -> Iterator[Mapping[str, Any
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         if process.stdout is None:
             return
-        for event in _objects(process.stdout):
+        for line in process.stdout:  # kubectl prints a watch event a line
+            event = json.loads(line)
             if event["type"] in {"ADDED", "MODIFIED"}:
                 yield event["object"]
-
-
-def _objects(stream: IO[str]) -> Iterator[Mapping[str, Any]]:
-    """JSON objects of a stream in which each ends on a line that is its closing brace alone."""
-    lines: list[str] = []
-    for line in stream:
-        lines.append(line)
-        if line.rstrip() == "}":
-            yield json.loads("".join(lines))
-            lines.clear()
 
 
 def _values(secret: Mapping[str, Any]) -> dict[str, str]:
