@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,11 +202,13 @@ class Backends:
 
     def _create_redis_user(self, login: Login, pattern: str) -> None:
         allowed = [f"+{command}" for command in sorted(COMMANDS)]
-        self.redis().execute_command(
+        administrator = self.redis()
+        administrator.execute_command(
             "ACL", "SETUSER", login.redis_user, "reset", "on", f">{login.password}", f"~{pattern}", "-@all", *allowed
         )
+        administrator.execute_command("ACL", "SAVE")  # users outlive a restart of Redis, as the operator's do
 
-    async def _operator_runs(self, work) -> None:
+    async def _operator_runs(self, work: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
         operator = await asyncpg.connect(self.machine.postgres.dsn(OPERATOR_LOGIN))
         try:
             await work(operator)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from directory_api import errors
 from directory_api.accounts.routes import router as accounts
 from directory_api.departments.routes import router as departments
+from directory_api.description import allowed_methods, describer
 from directory_api.health.routes import router as health
 from directory_api.middleware import BodyLimit, Observation, TenantGate
 from directory_api.observability import Metrics
@@ -40,7 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for router in (health, keys_router, sessions, people, departments, photos, accounts):
         app.include_router(router)
-    errors.install(app)
+    app.openapi = describer(app)  # type: ignore[method-assign] # the way FastAPI documents
+    errors.install(app, allowed_methods)
     # Added last is outermost: every answer, refusals included, has an id, a log line and metrics.
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(TenantGate)

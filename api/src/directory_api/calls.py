@@ -16,7 +16,7 @@ from starlette.responses import Response
 from directory_api import conditional
 from directory_api.cache import Answer
 from directory_api.db import TenantConnection
-from directory_api.errors import ProblemDocument, forbidden, unauthenticated
+from directory_api.errors import MEDIA_TYPE, forbidden, unauthenticated
 from directory_api.services import Services
 from directory_api.tenancy import Tenant
 from directory_api.visibility import Viewer
@@ -131,9 +131,8 @@ def no_content() -> Response:
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: these errors, and those that every route can give."""
-    document = {"model": ProblemDocument, "content": {"application/problem+json": {}}}
-    described = {status: {**document, "description": _MEANINGS[status]} for status in {*statuses, *_ALWAYS}}
-    return {status: described[status] for status in sorted(described)}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    return {status: {"description": _MEANINGS[status], "content": content} for status in sorted({*statuses, *_ALWAYS})}
 
 
 _ALWAYS: Final = (400, 413, 421, 422, 429, 500, 503, 504)

@@ -1,7 +1,7 @@
 """Owns what an error looks like outside: problem details (RFC 9457) with a code, the request id and field errors."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 MEDIA_TYPE: Final = "application/problem+json"
+
+_CODES: Final = {404: "not_found", 405: "method_not_allowed", 400: "invalid_request", 413: "body_too_large"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +102,20 @@ def render(problem: Problem, request_id: str, path: str) -> Response:
     return Response(problem.body(request_id, path), problem.status, headers, media_type=MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, allowed_methods: Callable[[FastAPI, str], str]) -> None:
     """Make every error of the framework a problem document too."""
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = allowed_methods(app, request.url.path) or headers.get("Allow", "")
+        code = _CODES.get(error.status_code, "http_error")
+        return _respond(request, Problem(error.status_code, code, error.detail, headers=headers))
+
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http)
 
 
 def _respond(request: Request, problem: Problem) -> Response:
@@ -122,12 +133,3 @@ async def _validation(request: Request, error: Exception) -> Response:
     if any(item["type"] == "json_invalid" for item in error.errors()):
         return _respond(request, Problem(400, "invalid_json", "The body is not valid JSON.", found))
     return _respond(request, Problem(422, "invalid_request", "Some fields are not valid.", found))
-
-
-_CODES: Final = {404: "not_found", 405: "method_not_allowed", 400: "invalid_request"}
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-    code = _CODES.get(error.status_code, "http_error")
-    return _respond(request, Problem(error.status_code, code, error.detail, headers=error.headers or {}))
