@@ -38,6 +38,10 @@ class TupleConcurrentlyUpdated(Exception):
     """PostgreSQL's XX000 when two sessions alter one catalog row at once: the same again will do."""
 
 
+class RoleExists(Exception):
+    """Somebody was faster, or an earlier attempt did it and its answer was lost."""
+
+
 class Database:
     """The operator's connections to one platform's database. Nothing is opened before it is needed."""
 
@@ -114,6 +118,8 @@ class Database:
         state = str(getattr(error, "sqlstate", None) or "?????")
         if state == "XX000" and "tuple concurrently" in str(error):
             return TupleConcurrentlyUpdated()
+        if state == "42710":
+            return RoleExists()
         if state in _BUSY or state.startswith(_UNAVAILABLE_CLASSES):
             return self._breaker.unavailable(f"it can't work now (SQLSTATE {state})")
         return self._refusal(state) or StepError(

@@ -12,9 +12,9 @@ import asyncpg
 from directory_operator.errors import StepError
 from directory_operator.systems.batching import Batcher
 from directory_operator.systems.postgres import statements
-from directory_operator.systems.postgres.connection import Connection, Database, TupleConcurrentlyUpdated
+from directory_operator.systems.postgres.connection import Connection, Database, RoleExists, TupleConcurrentlyUpdated
 from directory_operator.systems.postgres.desired import Login
-from directory_operator.systems.postgres.logins import AlterLogin, CreateLogin, LoginChange, RecreateLogin
+from directory_operator.systems.postgres.logins import AlterLogin, LoginChange, RecreateLogin
 from directory_operator.systems.postgres.scram import scram_verifier
 
 _ATTEMPTS: Final = 5
@@ -35,10 +35,14 @@ class LoginWriter:
             await self.run(statements.alter_login(login, change.settings, verifier, database))
             return
         verifier = await _verifier(login)
-        if isinstance(change, CreateLogin):
-            await self.run(statements.create_login(login, change.settings, verifier, database))
+        if isinstance(change, RecreateLogin):
+            await self.end_sessions(login.role)
+            await self.run(statements.recreate_login(login, change.settings, verifier, database))
             return
-        await self._recreate(login, change, verifier)
+        try:
+            await self.run(statements.create_login(login, change.settings, verifier, database))
+        except RoleExists:
+            await self.run(statements.alter_login(login, change.settings, verifier, database))
 
     async def drop(self, role: str) -> None:
         """End the role's sessions and drop it; nothing happens if it is gone."""
@@ -68,9 +72,6 @@ class LoginWriter:
                 raise error
             await asyncio.sleep(random.uniform(0.01, 0.1) * 2**attempt)  # noqa: S311 - spreads retries, guards nothing
         raise StepError("PostgreSQL's role catalog is being altered by somebody else all the time; trying again later")
-
-    async def _recreate(self, login: Login, change: RecreateLogin, verifier: str) -> None:
-        await self.run(statements.recreate_login(login, change.settings, verifier, self._database.name))
 
     async def _run(self, scripts: Sequence[str]) -> Mapping[str, Exception | None]:
         async with self._database.transaction() as connection:

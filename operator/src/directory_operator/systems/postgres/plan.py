@@ -119,16 +119,16 @@ def _registration(wanted: Registration, found: Registered | None, tenant_id: UUI
 
 def _differences(wanted: Registration, found: Registered) -> tuple[str, ...]:
     pairs: tuple[tuple[str, object, object], ...] = (
-        ("owner", wanted.owner, found.owner),
-        ("owner's name", wanted.owner_name, found.owner_name),
-        ("state", "Active", found.state),
-        ("display name", wanted.display_name, found.display_name),
-        ("tier", wanted.tier, found.tier),
-        ("login role", wanted.login_role, found.login_role),
-        ("hosts", wanted.hosts, found.hosts),
-        ("API settings", wanted.settings, found.settings),
+        ("owner differs", wanted.owner, found.owner),
+        ("owner's name differs", wanted.owner_name, found.owner_name),
+        ("state differs", "Active", found.state),
+        ("display name differs", wanted.display_name, found.display_name),
+        ("tier differs", wanted.tier, found.tier),
+        ("login role differs", wanted.login_role, found.login_role),
+        ("hosts differ", wanted.hosts, found.hosts),
+        ("API settings differ", wanted.settings, found.settings),
     )
-    return tuple(f"{name} differs" for name, ours, theirs in pairs if ours != theirs)
+    return tuple(text for text, ours, theirs in pairs if ours != theirs)
 
 
 def _removal(tenant: Tenant, observed: ObservedDatabase) -> tuple[DatabaseChange, ...]:

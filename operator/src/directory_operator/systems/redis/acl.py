@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from directory_operator.systems.redis.desired import OWNER_PREFIX, AclUser
 
+_EVERYTHING: Final = "@all"
 _HARMLESS_FLAGS: Final = frozenset({"on", "off", "sanitize-payload"})
 
 
@@ -55,20 +56,20 @@ def effective_commands(rules: str, categories: Mapping[str, frozenset[str]]) -> 
 
     Redis 7.0 prints explicit lists back in terms of categories (`+@hash -hscan`), newer ones as they were written.
     """
-    allowed: set[str] = set()
+    allowed: frozenset[str] = frozenset()
     for rule in rules.split():
         name = rule[1:].lower()
-        if rule == "-@all":
-            allowed.clear()
+        if name == _EVERYTHING:  # not counted out: nobody of ours has it
+            allowed = frozenset({_EVERYTHING}) if rule.startswith("+") else frozenset()
             continue
         commands = categories[name[1:]] if name.startswith("@") else frozenset({name})
         allowed = allowed | commands if rule.startswith("+") else allowed - commands
-    return frozenset(allowed)
+    return allowed
 
 
 def named_categories(rules: str) -> frozenset[str]:
     """Categories whose members one must know to understand the rules."""
-    return frozenset(rule[2:].lower() for rule in rules.split() if rule[1:2] == "@" and rule != "-@all")
+    return frozenset(rule[2:].lower() for rule in rules.split() if rule[1:2] == "@" and rule[1:] != _EVERYTHING)
 
 
 def differences(wanted: AclUser, found: ObservedUser) -> tuple[str, ...]:

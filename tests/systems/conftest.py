@@ -1,0 +1,16 @@
+"""The three backends, started once."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from directory_local.machine import Machine
+from tests.systems.rig import Rig, connect
+
+
+@pytest.fixture(scope="session")
+async def rig(machine: Machine, postgres_server: Any, redis_server: Any, minio_server: Any) -> AsyncIterator[Rig]:
+    made = connect(machine)
+    yield made
+    await made.backends.close()
