@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr, ValidationError
 
@@ -28,6 +28,8 @@ from directory_operator.tenant.store import Body, ObjectStore
 
 logger = logging.getLogger(__name__)
 
+AWAITED_PROBE_SECONDS: Final = 2.0
+
 
 @dataclass(slots=True)
 class _Known:
@@ -39,6 +41,10 @@ class _Known:
     problem: StepError | None = None
     pool_problem: StepError | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    well: bool = False
+    """Every part was as it should be when it was last looked at."""
+    probed: float = 0.0
+    """When that was, by the event loop's clock."""
 
 
 @dataclass(slots=True)
@@ -88,10 +94,12 @@ class PlatformController:
         task.add_done_callback(self._tasks.discard)
 
     async def reconcile_forever(self, interval: float) -> None:
-        """Probe every platform every `interval` seconds."""
+        """Probe every platform every `interval` seconds; sooner while something is awaited or wrong there."""
+        clock = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(interval)
-            await self.reconcile_all()
+            await asyncio.sleep(min(interval, AWAITED_PROBE_SECONDS))
+            due = (name for name, known in self._known.items() if not known.well or clock() > known.probed + interval)
+            await asyncio.gather(*(self.reconcile(name) for name in list(due)))
 
     async def reconcile_all(self) -> None:
         """Look at every platform once."""
@@ -131,6 +139,8 @@ class PlatformController:
             checks = []
         known.pool_problem = next((each.error for each in checks if each.condition.type == "PoolReady"), None)
         known.placement = self._placement(platform, known.session) if known.session and not known.problem else None
+        known.well = bool(checks) and all(check.error is None for check in checks)
+        known.probed = asyncio.get_running_loop().time()
         await self._report(name, body, checks, known.problem)
 
     async def _connected(self, platform: Platform, known: _Known) -> PlatformSession:
