@@ -70,8 +70,10 @@ def login_changes(
     if found is None:
         return (CreateLogin(login.role, settings),)
     if "SUPERUSER" in found.powers:
-        statement = f"ALTER ROLE {login.role} NOSUPERUSER"
-        remedy = f"login role {login.role} was made a superuser, which only a superuser can undo: {statement}"
+        remedy = (
+            f"login role {login.role} was made a superuser, which only a superuser can undo: "
+            f"ALTER ROLE {login.role} NOSUPERUSER"
+        )
         raise AccessDenied("PostgreSQL", endpoint, remedy)
     if foreign := _out_of_reach(login, found):
         return (RecreateLogin(login.role, settings, foreign),)
