@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from directory_operator.kube import API_VERSION, ObjectRef
+from directory_operator.manifests import API_VERSION, ObjectRef
 from tests.crds.cases import CASES, Case, Changes
 from tests.crds.examples import BASES, changed
 from tests.crds.schema import CelRule, cel_rules

@@ -16,7 +16,8 @@ from kubernetes.aio import client, config
 
 from directory_local.machine import Machine
 from directory_local.parts.kubernetes import Kubernetes
-from directory_operator.kube import Kube, Manifest, ObjectRef
+from directory_operator.kube import Kube
+from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.tenant.model import Tenant
 from tests.support.builders import a_tenant
 from tests.support.eventually import eventually

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Final
 
 from directory_operator.errors import Conflict, NotReady
-from directory_operator.kube import API_VERSION, GROUP, Manifest, ObjectRef
+from directory_operator.manifests import API_VERSION, GROUP, Manifest, ObjectRef
 from directory_operator.quantities import same_quantity
 from directory_operator.reasons import Reason
 from directory_operator.tenant.model import Tenant

@@ -7,7 +7,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from directory_operator.children import TENANT_LABEL
-from directory_operator.kube import API_VERSION, Kube
+from directory_operator.kube import Kube
+from directory_operator.manifests import API_VERSION
 from directory_operator.metrics import Metrics
 from directory_operator.queue import Lane, WorkQueue
 from directory_operator.tenant.store import Body, Claims, ObjectStore, key_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from directory_operator.kube import FIELD_MANAGER, Manifest
+from directory_operator.manifests import FIELD_MANAGER, Manifest
 from directory_operator.reasons import EventReason
 from directory_operator.systems.protocol import Change
 

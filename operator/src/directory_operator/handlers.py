@@ -9,7 +9,7 @@ from typing import Any, Final
 import kopf
 
 from directory_operator.children import TENANT_LABEL
-from directory_operator.kube import GROUP
+from directory_operator.manifests import GROUP
 
 VERSION: Final = "v1beta1"
 CHILDREN: Final = (

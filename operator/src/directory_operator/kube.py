@@ -1,6 +1,6 @@
 """The one home of the Kubernetes client: server-side apply, reads, deletes, status and Events.
 
-Objects are plain dicts as the API server speaks them. The generated typed client is not imported: it costs over a
+The generated typed client is not imported: it costs over a
 hundred MB and twice the CPU per call (docs/adr/0002-kubernetes-client.md).
 """
 
@@ -8,78 +8,28 @@ import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import quote, urlencode
+from typing import Final
+from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import client, config
-from kubernetes.aio.client.exceptions import ApiException
 
 from directory_operator.errors import AccessDenied, SystemUnavailable
+from directory_operator.manifests import FIELD_MANAGER, Manifest, ObjectRef, collection_path
 
-Manifest = dict[str, Any]
-
-GROUP: Final = "companydirectory.io"
-API_VERSION: Final = f"{GROUP}/v1beta1"
-FIELD_MANAGER: Final = "directory-operator"
 WRITTEN_LIMIT: Final = 20_000
 """How many of our own writes are remembered: their watch events arrive within seconds."""
-
-_PLURALS: Final = {
-    ("v1", "ConfigMap"): "configmaps",
-    ("v1", "Secret"): "secrets",
-    ("v1", "Service"): "services",
-    ("v1", "ServiceAccount"): "serviceaccounts",
-    ("v1", "Namespace"): "namespaces",
-    ("v1", "Event"): "events",
-    ("apps/v1", "Deployment"): "deployments",
-    ("autoscaling/v2", "HorizontalPodAutoscaler"): "horizontalpodautoscalers",
-    ("policy/v1", "PodDisruptionBudget"): "poddisruptionbudgets",
-    ("networking.k8s.io/v1", "NetworkPolicy"): "networkpolicies",
-    ("networking.k8s.io/v1", "Ingress"): "ingresses",
-    (API_VERSION, "DirectoryTenant"): "directorytenants",
-    (API_VERSION, "DirectoryPlatform"): "directoryplatforms",
-    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"): "customresourcedefinitions",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectRef:
-    """Which object is meant."""
-
-    api_version: str
-    kind: str
-    name: str
-    namespace: str | None = None
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> "ObjectRef":
-        """The reference of an object at hand."""
-        metadata = manifest["metadata"]
-        return cls(manifest["apiVersion"], manifest["kind"], metadata["name"], metadata.get("namespace"))
-
-    @property
-    def path(self) -> str:
-        """Path on the API server."""
-        return f"{collection_path(self.api_version, self.kind, self.namespace)}/{quote(self.name)}"
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
-
-
-def collection_path(api_version: str, kind: str, namespace: str | None) -> str:
-    """Path of all objects of a kind, in one namespace or in all."""
-    root = "/api/" if "/" not in api_version else "/apis/"
-    scope = f"/namespaces/{quote(namespace)}" if namespace else ""
-    return f"{root}{api_version}{scope}/{_PLURALS[(api_version, kind)]}"
 
 
 class ObjectConflict(Exception):
     """The object changed under our feet, or a new one of its name took its place: read again and decide anew."""
 
 
-class ObjectInvalid(ApiException):
+class ObjectRefused(Exception):
+    """The API server did not take the request, for a reason that trying again won't change."""
+
+
+class ObjectInvalid(ObjectRefused):
     """The API server's validation refused the object as it would have become."""
 
 
@@ -197,8 +147,8 @@ def _error(status: int, text: str, host: str, action: str) -> Exception:
         return AccessDenied("Kubernetes API", host, f"{action} needs a right that the operator's role lacks")
     if status == 429 or status >= 500:
         return SystemUnavailable("Kubernetes API", host, f"it answered {status} to {action}")
-    refused = ObjectInvalid if status == 422 else ApiException
-    return refused(status=status, reason=f"{action}: {text[:500]}")
+    refused = ObjectInvalid if status == 422 else ObjectRefused
+    return refused(f"{action} was answered {status}: {text[:500]}")
 
 
 @asynccontextmanager

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from kubernetes.aio.client.exceptions import ApiException
-
 from directory_operator.errors import StepError
 from directory_operator.events import EventText, manifest
-from directory_operator.kube import Kube, NamespaceTerminating, ObjectConflict
+from directory_operator.kube import Kube, NamespaceTerminating, ObjectConflict, ObjectRefused
 
 logger = logging.getLogger(__name__)
 
@@ -32,5 +30,5 @@ class Recorder:
         )
         try:
             await self._kube.create(event)
-        except (StepError, ObjectConflict, NamespaceTerminating, ApiException) as error:
+        except (StepError, ObjectConflict, NamespaceTerminating, ObjectRefused) as error:
             logger.warning("event not written", extra={"problem": type(error).__name__})

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from directory_operator.dispatch import Dispatcher
 from directory_operator.errors import NotReady
-from directory_operator.kube import API_VERSION, Kube, ObjectRef, connect
+from directory_operator.kube import Kube, connect
+from directory_operator.manifests import API_VERSION, ObjectRef
 from directory_operator.metrics import Metrics
 from directory_operator.platform.controller import PlatformController
 from directory_operator.queue import WorkQueue

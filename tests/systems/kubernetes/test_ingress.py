@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from directory_operator.errors import Conflict, NotReady, SpecRejected
-from directory_operator.kube import Kube, ObjectRef
+from directory_operator.kube import Kube
+from directory_operator.manifests import ObjectRef
 from directory_operator.reasons import Reason
 from directory_operator.systems.ingress.desired import ingress_refs
 from directory_operator.systems.ingress.system import IngressSystem

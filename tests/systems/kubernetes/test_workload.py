@@ -7,7 +7,8 @@ import pytest
 
 from directory_operator.children import DeleteObject
 from directory_operator.errors import Conflict, NotReady
-from directory_operator.kube import Kube, ObjectRef
+from directory_operator.kube import Kube
+from directory_operator.manifests import ObjectRef
 from directory_operator.reasons import Reason
 from directory_operator.systems.workload.desired import deployment_ref, workload_refs
 from directory_operator.systems.workload.system import PoolMissing, WorkloadSystem

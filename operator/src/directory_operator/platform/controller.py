@@ -13,7 +13,8 @@ from directory_operator.conditions import Condition, merged
 from directory_operator.errors import NotReady, SpecRejected, StepError
 from directory_operator.events import drift, transitions
 from directory_operator.keys import secret_texts
-from directory_operator.kube import Kube, ObjectConflict, ObjectRef
+from directory_operator.kube import Kube, ObjectConflict
+from directory_operator.manifests import ObjectRef
 from directory_operator.placement import Placement
 from directory_operator.platform.pool import PoolSecret
 from directory_operator.platform.session import Check, PlatformSession

@@ -22,7 +22,8 @@ from directory_operator.keys import (
     secret_data,
     secret_texts,
 )
-from directory_operator.kube import API_VERSION, GROUP, Kube, Manifest, ObjectRef
+from directory_operator.kube import Kube
+from directory_operator.manifests import API_VERSION, GROUP, Manifest, ObjectRef
 from directory_operator.platform.credentials import PoolCredentials
 from directory_operator.tenant.model import Platform
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from directory_operator.children import ApplyObject, ChildChange
 from directory_operator.errors import NotReady
-from directory_operator.kube import Kube, Manifest, ObjectConflict, ObjectInvalid, ObjectRef
+from directory_operator.kube import Kube, ObjectConflict, ObjectInvalid
+from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.reasons import Reason
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from directory_operator.conditions import Condition, reconciling, verdict
 from directory_operator.errors import Conflict, StepError
 from directory_operator.events import drift
-from directory_operator.kube import NamespaceTerminating, ObjectConflict, ObjectRef
+from directory_operator.kube import NamespaceTerminating, ObjectConflict
+from directory_operator.manifests import ObjectRef
 from directory_operator.metrics import Metrics
 from directory_operator.placement import Placement
 from directory_operator.queue import Retry

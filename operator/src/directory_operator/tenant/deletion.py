@@ -8,7 +8,7 @@ from typing import Any, Final
 from directory_operator.conditions import Condition
 from directory_operator.errors import DeletionRefused, NotReady, StepError
 from directory_operator.events import EventText
-from directory_operator.kube import GROUP, ObjectRef
+from directory_operator.manifests import GROUP, ObjectRef
 from directory_operator.metrics import Metrics
 from directory_operator.placement import Placement
 from directory_operator.queue import Retry

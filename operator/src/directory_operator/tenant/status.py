@@ -6,7 +6,7 @@ The identities are written before they are created, so that a crash leaves a rec
 from typing import Any
 
 from directory_contract.names import storage_secret, tenant_secret
-from directory_operator.kube import API_VERSION, Manifest
+from directory_operator.manifests import API_VERSION, Manifest
 from directory_operator.tenant.model import Tenant
 
 Body = dict[str, Any]

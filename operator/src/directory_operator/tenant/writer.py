@@ -7,7 +7,8 @@ from typing import Any
 
 from directory_operator.conditions import Condition, merged
 from directory_operator.events import transitions
-from directory_operator.kube import Kube, ObjectConflict, ObjectRef
+from directory_operator.kube import Kube, ObjectConflict
+from directory_operator.manifests import ObjectRef
 from directory_operator.recorder import Recorder
 from directory_operator.tenant.status import status_manifest
 from directory_operator.tenant.store import ObjectStore

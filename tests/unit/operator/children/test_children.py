@@ -18,7 +18,7 @@ from directory_operator.children import (
     sealed,
 )
 from directory_operator.errors import Conflict, NotReady
-from directory_operator.kube import Manifest, ObjectRef
+from directory_operator.manifests import Manifest, ObjectRef
 from tests.support.builders import a_tenant
 
 TENANT = a_tenant()

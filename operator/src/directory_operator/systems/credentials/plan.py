@@ -11,7 +11,7 @@ from directory_contract.names import tenant_secret
 from directory_operator.children import DeleteObject, difference, left_by_predecessor, metadata, owned_by, require_free
 from directory_operator.errors import Conflict
 from directory_operator.keys import secret_texts
-from directory_operator.kube import GROUP, Manifest, ObjectRef
+from directory_operator.manifests import GROUP, Manifest, ObjectRef
 from directory_operator.systems.credentials.desired import CORE_KEYS, WantedSecret
 from directory_operator.systems.credentials.values import fingerprint, usable
 from directory_operator.tenant.model import Tenant

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from directory_operator.kube import Manifest
+from directory_operator.manifests import Manifest
 
 _TYPE = "kubernetes.io/tls"
 

@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from directory_operator.children import child_name, metadata, sealed
-from directory_operator.kube import Manifest, ObjectRef
+from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.systems.workload.desired import SERVICE_PORT
 from directory_operator.tenant.model import Tenant
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from directory_operator.children import ChildChange, plan_children
 from directory_operator.errors import SpecRejected
-from directory_operator.kube import Manifest, ObjectRef
+from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.systems.ingress.desired import certificate_secret
 from directory_operator.tenant.model import Tenant
 

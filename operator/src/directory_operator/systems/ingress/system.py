@@ -6,7 +6,8 @@ from typing import Final
 
 from directory_operator.children import ChildChange
 from directory_operator.errors import NotReady
-from directory_operator.kube import Kube, Manifest, ObjectRef
+from directory_operator.kube import Kube
+from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.reasons import Reason
 from directory_operator.systems.ingress.certificate import certificate_problem
 from directory_operator.systems.ingress.desired import certificate_secret, ingress_objects, ingress_refs

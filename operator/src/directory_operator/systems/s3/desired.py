@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from directory_operator.kube import GROUP
+from directory_operator.manifests import GROUP
 from directory_operator.systems.s3.policies import Policy, bucket_policy, session_policy
 from directory_operator.tenant.model import Tenant
 

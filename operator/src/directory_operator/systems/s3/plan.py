@@ -8,7 +8,7 @@ from typing import Any, Final
 from directory_contract.names import storage_secret
 from directory_operator.children import DeleteObject, left_by_predecessor, owned_by, require_free
 from directory_operator.errors import Conflict, NotReady
-from directory_operator.kube import ObjectRef
+from directory_operator.manifests import ObjectRef
 from directory_operator.reasons import Reason
 from directory_operator.systems.s3.desired import (
     CORS,

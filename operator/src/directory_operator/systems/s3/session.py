@@ -13,7 +13,7 @@ from directory_contract import environment as env
 from directory_contract.names import storage_secret
 from directory_operator import children
 from directory_operator.keys import secret_data, secret_texts
-from directory_operator.kube import GROUP, Manifest, ObjectRef
+from directory_operator.manifests import GROUP, Manifest, ObjectRef
 from directory_operator.systems.s3.desired import DesiredBucket
 from directory_operator.tenant.model import Tenant
 

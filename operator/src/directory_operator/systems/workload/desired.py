@@ -2,7 +2,7 @@
 
 from directory_contract.environment import API_PORT
 from directory_operator.children import child_name, metadata, sealed
-from directory_operator.kube import Manifest, ObjectRef
+from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.systems.workload.pod import CA_KEY, ca_name, pod_labels, pod_template, storage_port
 from directory_operator.tenant.model import Tenant
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from directory_operator.children import ChildChange, plan_children
-from directory_operator.kube import Manifest, ObjectRef
+from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.tenant.model import Tenant
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from directory_contract import environment as env
 from directory_contract.names import storage_secret, tenant_secret
 from directory_operator.children import TENANT_LABEL, child_name
-from directory_operator.kube import GROUP, Manifest
+from directory_operator.manifests import GROUP, Manifest
 from directory_operator.tenant.model import Tenant
 
 GENERATION_ANNOTATION: Final = f"{GROUP}/credential-generation"

@@ -5,7 +5,8 @@ from typing import Final
 
 from directory_operator.children import ChildChange
 from directory_operator.errors import NotReady, SpecRejected
-from directory_operator.kube import Kube, Manifest, ObjectRef
+from directory_operator.kube import Kube
+from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.reasons import Reason
 from directory_operator.systems.objects import carry_out, live_objects
 from directory_operator.systems.workload.desired import deployment_ref, workload, workload_refs
