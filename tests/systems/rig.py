@@ -11,10 +11,12 @@ import boto3
 import redis
 from botocore.config import Config
 from pydantic import SecretStr
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from directory_contract.names import OPERATOR_LOGIN
 from directory_local.machine import Machine
-from directory_operator.kube import Manifest, ObjectRef
+from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.platform.credentials import PoolCredentials
 from directory_operator.systems.backends import Backends, BackendSecrets
 from directory_operator.systems.protocol import SystemName
@@ -102,6 +104,7 @@ class Rig:
             password=(password or tenant.credentials.redis_password).get_secret_value(),
             decode_responses=True,
             driver_info=None,
+            retry=Retry(NoBackoff(), 0),
         )
 
     def s3(self, **credentials: str) -> Any:
