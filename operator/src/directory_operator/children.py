@@ -20,6 +20,8 @@ MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "directory-operator"
 TENANT_LABEL: Final = f"{GROUP}/tenant"
 DIGEST_ANNOTATION: Final = f"{GROUP}/applied-digest"
+SERVICE_PORT: Final = 80
+"""Port of a Dedicated tenant's Service, which its route leads to."""
 
 _DELETION_POLL: Final = 2.0  # seconds: an object that is being deleted is gone soon, or hangs on a finalizer
 

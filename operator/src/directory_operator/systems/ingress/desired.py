@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from directory_operator.children import child_name, metadata, sealed
+from directory_operator.children import SERVICE_PORT, child_name, metadata, sealed
 from directory_operator.manifests import Manifest, ObjectRef
-from directory_operator.systems.workload.desired import SERVICE_PORT
 from directory_operator.tenant.model import Tenant
 
 ISSUER_ANNOTATION: Final = "cert-manager.io/cluster-issuer"

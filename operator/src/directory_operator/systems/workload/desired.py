@@ -1,12 +1,10 @@
 """The objects that serve a Dedicated tenant, in the order in which they are made. Pure."""
 
 from directory_contract.environment import API_PORT
-from directory_operator.children import child_name, metadata, sealed
+from directory_operator.children import SERVICE_PORT, child_name, metadata, sealed
 from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.systems.workload.pod import CA_KEY, ca_name, pod_labels, pod_template, storage_port
 from directory_operator.tenant.model import Tenant
-
-SERVICE_PORT = 80
 
 
 def workload(tenant: Tenant) -> list[Manifest]:
