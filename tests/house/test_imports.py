@@ -1,4 +1,4 @@
-"""Imports go the way the architecture says; a broken contract is explained in words. pyproject.toml has the contracts."""
+"""Imports go the way the architecture says; a broken contract is explained in words. They are in pyproject.toml."""
 
 import subprocess
 import sys
@@ -11,12 +11,12 @@ HOME = "Each driver is spoken to in one module a side: add what you need there, 
 
 REMEDIES = {
     "contract": "What both sides agree on loads anywhere: keep it to names and pure functions of the standard library.",
-    "sides": "If operator and API, or the local platform, both need it, it is an agreement: it goes to directory_contract.",
+    "sides": "If operator and API, or the local platform, need the same, it is an agreement: directory_contract has those.",
     "layers": "Something low asks something high. Pass it in as an argument where wiring.py constructs the object.",
-    "loop": "The loop uses the verbs of systems/protocol.py only: give the knowledge a verb there, or a row in steps.py.",
-    "systems": "Systems meet in Tenant: the earlier one puts there (`enrich`) what the later one needs; shared names of "
-    "objects are in children.py.",
-    "decisions": "Deciding is pure: do the I/O in the package's system.py and hand what it read to the decision as data.",
+    "loop": "The loop uses the verbs of systems/protocol.py only: give it a verb there, or a row in steps.py.",
+    "systems": "Systems meet in Tenant: the earlier one puts there (`enrich`) what the later one needs; names that "
+    "several use are in children.py.",
+    "decisions": "Deciding is pure: do the I/O in the package's system.py, and hand the decision what it read.",
     "home-asyncpg": HOME,
     "home-redis": HOME,
     "home-boto3": HOME,
