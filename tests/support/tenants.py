@@ -223,9 +223,9 @@ class Backends:
         )
 
     async def _create_role(self, operator: asyncpg.Connection, login: Login, *groups: str) -> None:
-        await operator.execute(
-            f"CREATE ROLE {login.role} LOGIN PASSWORD '{login.password}' IN ROLE {', '.join(groups)}"
-        )
+        await operator.execute(f"CREATE ROLE {login.role} LOGIN INHERIT PASSWORD '{login.password}'")
+        for group in groups:
+            await operator.execute(f"GRANT {group} TO {login.role} WITH INHERIT TRUE, SET FALSE")
 
     async def _provision(self, operator: asyncpg.Connection, tenant: ProvisionedTenant, settings: object) -> None:
         stored = {"bucket": tenant.names.bucket, "hosts": [tenant.host], "rateLimitPerMinute": 1_000_000}
