@@ -51,9 +51,9 @@ def steps(machine: Machine, configuration: Configuration, environment: dict[str,
 def check(machine: Machine, configuration: Configuration, environment: dict[str, str]) -> list[str]:
     """Say at once what would otherwise fail in the middle."""
     unused = CONTROL_PLANE_PORTS if configuration.kubeconfig else ()
-    _require_space(configuration.state, _STATE_MEGABYTES)
+    require_space(configuration.state, _STATE_MEGABYTES)
     if binaries.to_build(environment):
-        _require_space(cache_folder(environment), _BUILD_MEGABYTES)
+        require_space(cache_folder(environment), _BUILD_MEGABYTES)
     machine.require_ports(*(name for name in configuration.ports.named() if name not in unused))
     return []
 
@@ -122,7 +122,8 @@ def tenants(machine: Machine) -> list[TenantView]:
     return [TenantView.of(manifest) for manifest in machine.cluster.items("directorytenants", TENANT_NAMESPACE)]
 
 
-def _require_space(folder: Path, megabytes: int) -> None:
+def require_space(folder: Path, megabytes: int) -> None:
+    """Raise `DiskFull` if the file system of `folder`, which may not exist yet, has less room than that."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free // 1_000_000
     if free < megabytes:

@@ -57,15 +57,16 @@ class Pool:
 
     def programs(self) -> list[Program]:
         """In the order in which they have to be ready."""
-        return [self._secret_sync(), self._api()]
+        return [self.secret_sync(), self._api()]
 
-    def _secret_sync(self) -> Program:
+    def secret_sync(self, secret: str = POOL_SECRET) -> Program:
+        """What keeps the files of `secrets` as the Secret says."""
         kubectl = str(self.cluster.binary)
         return Program(
             name="secret-sync",
             argv=(
                 *(sys.executable, "-m", "directory_local.secret_sync"),
-                *(kubectl, OPERATOR_NAMESPACE, POOL_SECRET, str(self.secrets)),
+                *(kubectl, OPERATOR_NAMESPACE, secret, str(self.secrets)),
             ),
             environment={**_base(), "KUBECONFIG": str(self.cluster.kubeconfig)},
             ready=lambda: (self.secrets / names.S3_EXPIRES_AT_FILE).exists(),
