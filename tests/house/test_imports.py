@@ -11,7 +11,7 @@ HOME = "Each driver is spoken to in one module a side: add what you need there, 
 
 REMEDIES = {
     "contract": "What both sides agree on loads anywhere: keep it to names and pure functions of the standard library.",
-    "sides": "If operator and API, or the local platform, need the same, it is an agreement: directory_contract has those.",
+    "sides": "If operator and API, or the local platform, need the same, directory_contract is where agreements live.",
     "layers": "Something low asks something high. Pass it in as an argument where wiring.py constructs the object.",
     "loop": "The loop uses the verbs of systems/protocol.py only: give it a verb there, or a row in steps.py.",
     "systems": "Systems meet in Tenant: the earlier one puts there (`enrich`) what the later one needs; names that "

@@ -21,12 +21,10 @@ class Reason(StrEnum):
     POOL_UNAVAILABLE = "PoolUnavailable"
     CERTIFICATE_MISSING = "CertificateMissing"
     BUCKET_NOT_EMPTY = "BucketNotEmpty"
-    ACTIVE_SESSIONS = "ActiveSessions"
     ROLE_OWNS_OBJECTS = "RoleOwnsObjects"
     NOT_SUPPORTED = "NotSupported"
     DELETING = "Deleting"
     RETRYING = "Retrying"
-    NOT_BLOCKED = "NotBlocked"
     NOT_STALLED = "NotStalled"
     INTERNAL_ERROR = "InternalError"
 
