@@ -74,12 +74,13 @@ def told(error: BaseException) -> str:
 async def test_a_backend_that_is_down_is_said_at_once_and_then_left_alone(nowhere: Rig, name: SystemName) -> None:
     tenant, started = nowhere.tenant(), time.monotonic()
     system = nowhere.backends.systems[name]
-    with pytest.raises(SystemUnavailable, match="can't be reached: the connection failed"):
+    with pytest.raises(SystemUnavailable, match="can't be reached: the connection failed") as failed:
         await system.observe(tenant)
     assert time.monotonic() - started < 3
-    with pytest.raises(SystemUnavailable, match="failed a moment ago") as refused:
+    with pytest.raises(SystemUnavailable) as refused:
         await system.observe(tenant)
     assert refused.value.retry_after
+    assert str(refused.value) == str(failed.value)  # or the condition would flap
 
 
 @pytest.mark.parametrize("name", NAMES)

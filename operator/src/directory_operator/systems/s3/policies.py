@@ -52,7 +52,7 @@ def sealed_policy(bucket: str, *, tls_only: bool) -> Policy:
 
 def same_policy(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None) -> bool:
     """Whether two policies say the same: servers sort lists and spell single values as lists."""
-    return bool(_canonical(ours) == _canonical(theirs))
+    return _canonical(ours or {}) == _canonical(theirs or {})
 
 
 def _policy(*statements: Mapping[str, Any]) -> Policy:
@@ -70,12 +70,18 @@ def _tls_only(bucket: str) -> Policy:
     }
 
 
-def _canonical(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        entries = {key: _canonical(each) for key, each in value.items()}
-        if entries.get("AWS") == ["*"] and len(entries) == 1:
-            return ["*"]  # `{"AWS": "*"}` and `"*"` are the same principal
-        return entries
-    if isinstance(value, list | tuple):
-        return sorted((_canonical(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
-    return value if value is None else [value]
+def _canonical(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Every value as a sorted list: a policy may spell a single one without."""
+    return {key: _items(value) for key, value in policy.items()}
+
+
+def _items(value: Any) -> list[Any]:
+    entries = [_item(each) for each in (value if isinstance(value, list | tuple) else [value])]
+    return sorted(entries, key=lambda each: json.dumps(each, sort_keys=True))
+
+
+def _item(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    entries = _canonical(value)
+    return "*" if entries == {"AWS": ["*"]} else entries  # the same principal
