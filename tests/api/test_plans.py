@@ -29,7 +29,8 @@ INSERT INTO directory.departments (tenant_id, department_id, name, name_folded)
 INSERT INTO directory.people (tenant_id, person_id, given_name, family_name, display_name, sort_name, department_id,
                               manager_id, status)
     SELECT :'tenant', lpad(to_hex(i), 32, '0')::uuid, 'G', 'F', 'G F', md5(i::text),
-           lpad(to_hex(i % 200), 32, '0')::uuid, lpad(to_hex(i / 10), 32, '0')::uuid, CASE WHEN i % 10 = 0 THEN 'Left' ELSE 'Active' END
+           lpad(to_hex(i % 200), 32, '0')::uuid, lpad(to_hex(i / 10), 32, '0')::uuid,
+           CASE WHEN i % 10 = 0 THEN 'Left' ELSE 'Active' END
     FROM generate_series(1, :people) i;
 INSERT INTO directory.person_words (tenant_id, word, person_id)
     SELECT tenant_id, sort_name, person_id FROM directory.people WHERE tenant_id = :'tenant';
