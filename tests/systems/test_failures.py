@@ -74,7 +74,7 @@ def told(error: BaseException) -> str:
 async def test_a_backend_that_is_down_is_said_at_once_and_then_left_alone(nowhere: Rig, name: SystemName) -> None:
     tenant, started = nowhere.tenant(), time.monotonic()
     system = nowhere.backends.systems[name]
-    with pytest.raises(SystemUnavailable, match="can't be reached: the connection failed") as failed:
+    with pytest.raises(SystemUnavailable, match=r"can't be reached: .*nobody listens there") as failed:
         await system.observe(tenant)
     assert time.monotonic() - started < 3
     with pytest.raises(SystemUnavailable) as refused:

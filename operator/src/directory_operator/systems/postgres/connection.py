@@ -17,6 +17,7 @@ from directory_operator.errors import AccessDenied, Conflict, DeletionRefused, N
 from directory_operator.platform.spec import PostgresSpec
 from directory_operator.reasons import Reason
 from directory_operator.systems.breaker import Breaker
+from directory_operator.systems.transport import transport_problem
 
 if TYPE_CHECKING:  # generic in the stubs, not at run time
     Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
@@ -79,11 +80,7 @@ class Database:
         """A driver's error as one of our conditions, without the driver's words."""
         if isinstance(error, asyncpg.PostgresError):
             return self._answer(error)
-        if isinstance(error, TimeoutError):
-            return self._breaker.unavailable("it did not answer in time")
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return self._breaker.unavailable("its certificate is not one that the platform's CA vouches for")
-        return self._breaker.unavailable(f"the connection failed ({type(error).__name__})")
+        return self._breaker.unavailable(transport_problem(error))
 
     async def close(self) -> None:
         """Close the pool, waiting at most a second for what runs."""

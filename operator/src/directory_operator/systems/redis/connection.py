@@ -27,6 +27,7 @@ from redis.exceptions import (
 from directory_operator.errors import AccessDenied, StepError
 from directory_operator.platform.spec import RedisSpec
 from directory_operator.systems.breaker import Breaker
+from directory_operator.systems.transport import transport_problem
 
 CONNECT_TIMEOUT: Final = 3.0  # seconds
 COMMAND_TIMEOUT: Final = 10.0  # seconds
@@ -106,4 +107,4 @@ class Cache:
                 return self._breaker.unavailable(problem)
         if isinstance(error, ResponseError):
             return StepError(f"Redis at {self.endpoint} refused a command of the operator; is it Redis 7.0 or newer?")
-        return self._breaker.unavailable(f"the connection failed ({type(error).__name__})")
+        return self._breaker.unavailable(transport_problem(error))

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from pydantic import SecretStr
 
 from directory_operator.errors import AccessDenied, Conflict, StepError
@@ -27,6 +27,7 @@ from directory_operator.systems.breaker import Breaker
 from directory_operator.systems.s3.desired import ABORT_UPLOADS, CORS, PUBLIC_ACCESS_BLOCK
 from directory_operator.systems.s3.policies import Policy
 from directory_operator.systems.s3.session import StorageSession
+from directory_operator.systems.transport import transport_problem
 
 THREADS: Final = 16
 CONNECT_TIMEOUT: Final = 3  # seconds
@@ -176,10 +177,8 @@ class Store:
 
 
 def _transport_problem(error: Exception) -> str:
-    if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
-        return "it did not answer in time"
-    kind = "TLS or HTTP failed" if isinstance(error, HTTPClientError) else "the connection failed"
-    return f"{kind} ({type(error).__name__})"
+    timed_out = isinstance(error, ConnectTimeoutError | ReadTimeoutError)
+    return transport_problem(TimeoutError() if timed_out else error)
 
 
 def _code(error: ClientError) -> str:
