@@ -143,12 +143,21 @@ def _error(status: int, text: str, host: str, action: str) -> Exception:
         return ObjectConflict(action)
     if status == 403 and "being terminated" in text:
         return NamespaceTerminating(action)
-    if status in {401, 403}:
+    # Quotas and admission answer 403 as well, and no right would help there.
+    if status == 401 or (status == 403 and " cannot " in text):
         return AccessDenied("Kubernetes API", host, f"{action} needs a right that the operator's role lacks")
     if status == 429 or status >= 500:
         return SystemUnavailable("Kubernetes API", host, f"it answered {status} to {action}")
     refused = ObjectInvalid if status == 422 else ObjectRefused
-    return refused(f"{action} was answered {status}: {text[:500]}")
+    return refused(f"{action} was answered {status}: {_message(text)[:500]}")
+
+
+def _message(text: str) -> str:
+    """What a `Status` says, or the bare answer."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     WAITING_FOR_DEPENDENCY = "WaitingForDependency"
     BACKEND_UNREACHABLE = "BackendUnreachable"
     ACCESS_DENIED = "AccessDenied"
+    OBJECT_REFUSED = "ObjectRefused"
     INVALID_SPEC = "InvalidSpec"
     CONFLICT = "Conflict"
     PLATFORM_NOT_FOUND = "PlatformNotFound"

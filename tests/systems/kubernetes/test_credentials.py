@@ -18,6 +18,7 @@ from directory_operator.systems.credentials.plan import WriteSecret, secret_ref
 from directory_operator.systems.credentials.system import CredentialsSystem
 from directory_operator.tenant.model import Credentials, Tenant
 from tests.support.cluster import CUSTOM, Cluster, MakeTenant
+from tests.support.eventually import eventually
 from tests.systems.kubernetes.settle import settle
 
 ADA = "admin-password.ada_at_acme.example"
@@ -290,6 +291,19 @@ async def test_a_secret_that_is_being_deleted_is_waited_for(
         system.plan(tenant, system.desired(tenant), await system.observe(tenant))
     assert raised.value.reason is Reason.WAITING_FOR_DEPENDENCY
     cluster.merge(secret_ref(tenant), {"metadata": {"finalizers": None}})
+
+
+async def test_a_quota_that_forbids_the_secret_is_named(
+    system: CredentialsSystem, live_tenant: MakeTenant, cluster: Cluster
+) -> None:
+    tenant = live_tenant()
+    quota = {"metadata": {"name": "no-secrets"}, "spec": {"hard": {"secrets": "0"}}}
+    cluster.create(f"/api/v1/namespaces/{tenant.namespace}/resourcequotas", quota)
+    path = f"/api/v1/namespaces/{tenant.namespace}/resourcequotas/no-secrets"
+    eventually(lambda: cluster.kubernetes.get(path)["status"].get("hard"))
+    with pytest.raises(NotReady, match=r"was refused: .*exceeded quota: no-secrets") as raised:
+        await settle(system, tenant)
+    assert raised.value.reason is Reason.OBJECT_REFUSED
 
 
 async def test_deletion_takes_the_secret_away(

@@ -236,6 +236,19 @@ async def test_a_quota_that_forbids_pods_is_named(
         await system.check(tenant)
 
 
+async def test_a_quota_that_forbids_an_object_is_named(
+    system: WorkloadSystem, live_tenant: MakeTenant, cluster: Cluster
+) -> None:
+    tenant = dedicated(live_tenant)
+    quota = {"metadata": {"name": "no-services"}, "spec": {"hard": {"services": "0"}}}
+    cluster.create(f"/api/v1/namespaces/{tenant.namespace}/resourcequotas", quota)
+    path = f"/api/v1/namespaces/{tenant.namespace}/resourcequotas/no-services"
+    eventually(lambda: cluster.kubernetes.get(path)["status"].get("hard"))
+    with pytest.raises(NotReady, match=r"apply Service .* was refused: .*exceeded quota: no-services") as raised:
+        await settle(system, tenant)
+    assert raised.value.reason is Reason.OBJECT_REFUSED
+
+
 async def test_a_deployment_that_serves_passes(
     system: WorkloadSystem, live_tenant: MakeTenant, cluster: Cluster
 ) -> None:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from directory_operator.children import ApplyObject, ChildChange
 from directory_operator.errors import NotReady
-from directory_operator.kube import Kube, ObjectConflict, ObjectInvalid
+from directory_operator.kube import Kube, ObjectConflict, ObjectInvalid, ObjectRefused
 from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.reasons import Reason
+
+_REFUSAL_PATIENCE: Final = 60.0  # seconds; nothing tells when a quota or policy changes
 
 
 async def live_objects(kube: Kube, refs: Sequence[ObjectRef], *, expected: bool) -> dict[ObjectRef, Manifest]:
@@ -32,6 +35,14 @@ async def carry_out(kube: Kube, change: ChildChange) -> None:
     except ObjectConflict as error:
         message = f"{change}: it changed meanwhile and is read again."
         raise NotReady(message, Reason.RETRYING, retry_after=1.0) from error
+    except ObjectRefused as error:
+        raise refusal(change, error) from error
+
+
+def refusal(change: object, error: ObjectRefused) -> NotReady:
+    """A quota, a policy or an admission webhook of the cluster is in the way; its own words say which."""
+    message = f"{change} was refused: {error}. Change what refuses it, or the spec that asks for it."
+    return NotReady(message, Reason.OBJECT_REFUSED, _REFUSAL_PATIENCE)
 
 
 async def _apply(kube: Kube, manifest: Manifest) -> None:

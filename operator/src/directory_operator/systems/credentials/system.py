@@ -7,7 +7,7 @@ from directory_contract.environment import JWT_SIGNING_KEY_FILE, POSTGRES_PASSWO
 from directory_operator.children import metadata
 from directory_operator.errors import NotReady
 from directory_operator.keys import new_generation, secret_data
-from directory_operator.kube import Kube, ObjectConflict
+from directory_operator.kube import Kube, ObjectConflict, ObjectRefused
 from directory_operator.manifests import Manifest
 from directory_operator.reasons import Reason
 from directory_operator.systems.credentials.desired import WantedSecret, wanted_secret
@@ -22,6 +22,7 @@ from directory_operator.systems.credentials.plan import (
     stored_secret,
 )
 from directory_operator.systems.credentials.values import fingerprint, new_value
+from directory_operator.systems.objects import refusal
 from directory_operator.tenant.model import Credentials, Tenant
 
 
@@ -61,6 +62,8 @@ class CredentialsSystem:
         except ObjectConflict as error:
             message = f"{change.ref} changed while it was being written and is read again."
             raise NotReady(message, Reason.RETRYING, retry_after=1.0) from error
+        except ObjectRefused as error:
+            raise refusal(change, error) from error
 
     def enrich(self, tenant: Tenant, observed: StoredSecret | None) -> Tenant:
         """The tenant with its credentials."""
