@@ -228,10 +228,11 @@ def problem_of(error: Exception) -> Exception:
 
 
 def _ssl(settings: Settings) -> ssl.SSLContext | SslMode:
-    """Asyncpg understands libpq's modes, but takes the CA only in a context."""
+    """Asyncpg understands libpq's modes, but takes further authorities only in a context."""
     if settings.ca_file is None or settings.postgres_sslmode not in {"verify-ca", "verify-full"}:
         return settings.postgres_sslmode
-    context = ssl.create_default_context(cafile=settings.ca_file)
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=settings.ca_file)
     context.check_hostname = settings.postgres_sslmode == "verify-full"
     return context
 

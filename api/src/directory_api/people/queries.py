@@ -30,8 +30,8 @@ _FROM: Final = "SELECT " + _COLUMNS + " FROM directory.people p WHERE p.tenant_i
 # $6 department, $7 manager: one of them drives the index, the other, if given, filters.
 _OF_DEPARTMENT: Final = " AND p.department_id = $6 AND ($7::uuid IS NULL OR p.manager_id = $7)"
 _OF_MANAGER: Final = " AND p.manager_id = $7 AND ($6::uuid IS NULL OR p.department_id = $6)"
-# $8, $9 the range of the longest word asked for; $10, $11 the ranges of the others. An array, not a join: a generic plan
-# knows nothing of the range and would rather read everybody.
+# $8, $9 the range of the longest word asked for; $10, $11 the ranges of the others. An array, not a join: a generic
+# plan knows nothing of the range and would rather read everybody.
 _NAMED: Final = (
     " AND p.person_id = ANY (ARRAY(SELECT w.person_id FROM directory.person_words w"
     " WHERE w.tenant_id = $1 AND w.word >= $8 AND w.word < $9))"

@@ -1,14 +1,17 @@
 """The one home of boto3 in the API: objects in a tenant's bucket, by blocking calls on threads of their own."""
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpsession import get_cert_path
 
 from directory_api.errors import Problem, unavailable
 from directory_api.settings import SecretFiles, SecretMissing, Settings
@@ -73,6 +76,14 @@ class Buckets:
             self._client = (key_id, self._new_client(key_id))
         return self._client[1]
 
+    def _authorities(self) -> str | None:
+        """A bundle of the public authorities and ours: botocore takes one file, and it replaces its own."""
+        if self.settings.ca_file is None:
+            return None
+        bundle = Path(tempfile.mkdtemp(prefix="directory-ca-")) / "bundle.pem"
+        bundle.write_text(f"{Path(get_cert_path(verify=True)).read_text()}\n{self.settings.ca_file.read_text()}")
+        return str(bundle)
+
     def _new_client(self, key_id: str) -> "S3Client":
         secret = self.secrets.read(environment.S3_SECRET_ACCESS_KEY_FILE).get_secret_value()
         token = self.secrets.find(environment.S3_SESSION_TOKEN_FILE)
@@ -83,7 +94,7 @@ class Buckets:
             aws_access_key_id=key_id,
             aws_secret_access_key=secret,
             aws_session_token=token.get_secret_value() if token else None,
-            verify=str(self.settings.ca_file) if self.settings.ca_file else None,
+            verify=self._authorities(),
             config=Config(
                 s3={"addressing_style": self.settings.s3_addressing_style},
                 retries={"mode": "standard", "max_attempts": 3},
