@@ -81,7 +81,7 @@ class Buckets:
         if self.settings.ca_file is None:
             return None
         bundle = Path(tempfile.mkdtemp(prefix="directory-ca-")) / "bundle.pem"
-        bundle.write_text(f"{Path(get_cert_path(verify=True)).read_text()}\n{self.settings.ca_file.read_text()}")
+        bundle.write_text(f"{Path(str(get_cert_path(verify=True))).read_text()}\n{self.settings.ca_file.read_text()}")
         return str(bundle)
 
     def _new_client(self, key_id: str) -> "S3Client":
