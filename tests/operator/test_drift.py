@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.support.eventually import eventually
 from tests.support.traces import Traces, redis_admin, s3_admin
@@ -161,11 +162,20 @@ def test_a_break_is_repaired_and_told(drifting: World, name: str) -> None:
     damage = BREAKS[name]
     before = len(_told(drifting))
     damage.by_hand(drifting)
-    eventually(lambda: damage.is_whole(drifting), timeout=30)
-    event = eventually(lambda: _told(drifting)[before:], timeout=15)
-    assert damage.word in " ".join(event)
+    eventually(lambda: damage.word in " ".join(_told(drifting)[before:]), timeout=30)
+    eventually(lambda: _whole(drifting, damage), timeout=15)
     drifting.ready(NAME)
 
 
+def _whole(world: World, damage: Break) -> object:
+    try:
+        return damage.is_whole(world)
+    except ClientError:  # S3 answers a missing configuration with an error
+        return None
+
+
 def _told(world: World) -> list[str]:
-    return [message for reason, message in world.events(NAME) if reason == "DriftDetected"]
+    """What is shared by all tenants, row security, is told of the platform or of the tenant that found it first."""
+    items = world.get("/api/v1/events?fieldSelector=reason=DriftDetected")["items"]
+    items.sort(key=lambda item: int(item["metadata"]["resourceVersion"]))
+    return [item["message"] for item in items]

@@ -14,7 +14,8 @@ from directory_local.parts.redis import Redis
 @pytest.fixture(scope="session")
 def machine() -> Iterator[Machine]:
     """A machine with nothing started yet: `machine.start("postgres", "redis", ...)` starts parts."""
-    with Machine.temporary() as temporary:
+    quick = {"DIRECTORY_OPERATOR_SWEEP_INTERVAL_SECONDS": "2", "DIRECTORY_OPERATOR_PLATFORM_PROBE_SECONDS": "2"}
+    with Machine.temporary(operator_environment=quick) as temporary:
         yield temporary
 
 

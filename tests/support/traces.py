@@ -104,8 +104,8 @@ class Traces:
     def add_person_and_photo(self) -> None:
         """One row and one object, as the API would leave them."""
         self._world.sql(
-            "insert into directory.people (tenant_id, person_id, given_name, family_name, display_name, email) "
-            f"select tenant_id, '{uuid4()}', 'Ada', 'Lovelace', 'Ada Lovelace', 'ada@x.example' "
+            "insert into directory.people (tenant_id, person_id, given_name, family_name, display_name, sort_name) "
+            f"select tenant_id, '{uuid4()}', 'Ada', 'Lovelace', 'Ada Lovelace', 'lovelace ada' "
             f"from registry.tenants where slug = '{self._slug}'"
         )
         s3_admin(self._world.machine).put_object(Bucket=self.bucket, Key="photos/ada", Body=b"jpeg")

@@ -65,9 +65,9 @@ class World:
         return body
 
     def events(self, name: str, *, namespace: str = NAMESPACE) -> list[tuple[str, str]]:
-        """(reason, message) of every Event about a tenant, oldest first."""
+        """(reason, message) of every Event about a tenant (or, in `default`, a platform), oldest first."""
         items = self.get(f"/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.name={name}")["items"]
-        items.sort(key=lambda item: item["metadata"]["creationTimestamp"])
+        items.sort(key=lambda item: int(item["metadata"]["resourceVersion"]))
         return [(item["reason"], item["message"]) for item in items]
 
     def sql(self, query: str) -> str:

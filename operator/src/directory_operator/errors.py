@@ -33,6 +33,7 @@ class SystemUnavailable(StepError):
             "address is right; this is retried by itself."
         )
         self.system = system
+        self.problem = problem
 
 
 class AccessDenied(StepError):

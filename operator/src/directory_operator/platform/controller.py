@@ -138,7 +138,7 @@ class PlatformController:
         except StepError as error:
             known.problem = error
             checks = []
-        known.pool_problem = next((each.error for each in checks if each.condition.type == "PoolReady"), None)
+        known.pool_problem = _pool_problem(checks)
         known.placement = self._placement(platform, known.session) if known.session and not known.problem else None
         known.well = bool(checks) and all(check.error is None for check in checks)
         known.probed = asyncio.get_running_loop().time()
@@ -244,6 +244,12 @@ def _backend_secrets(texts: dict[str, _Texts]) -> BackendSecrets:
 def _prevents_tenants(check: Check) -> bool:
     """A backend that is down is reported by each tenant's own step; a wrong schema would fail every one of them."""
     return check.error is not None and check.error.reason in {Reason.SCHEMA_MISMATCH, Reason.CONFLICT}
+
+
+def _pool_problem(checks: list[Check]) -> StepError | None:
+    """What is wrong with the pool itself: while a backend is down, the tenants' own steps tell more."""
+    failed = [check for check in checks if check.error]
+    return failed[0].error if [check.condition.type for check in failed] == ["PoolReady"] else None
 
 
 async def _disconnect(known: _Known) -> None:

@@ -30,6 +30,7 @@ class Breaker:
         self._failures = 0
         self._paused_until: float | None = None
         self._probing = False
+        self._problem = ""
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
@@ -37,8 +38,8 @@ class Breaker:
         probe = self._enter()
         try:
             yield
-        except SystemUnavailable:
-            self._failed(probe=probe)
+        except SystemUnavailable as error:
+            self._failed(error.problem, probe=probe)
             raise
         except StepError:
             self._answered()
@@ -57,7 +58,7 @@ class Breaker:
             return False
         left = self._paused_until - self._clock()
         if left > 0 or self._probing:
-            error = self.unavailable("it failed a moment ago and is given a pause")
+            error = self.unavailable(self._problem)  # the same words as before, or conditions would flap
             error.retry_after = max(left, FIRST_PAUSE)
             raise error
         self._probing = True
@@ -66,7 +67,8 @@ class Breaker:
     def _answered(self) -> None:
         self._failures, self._paused_until, self._probing = 0, None, False
 
-    def _failed(self, *, probe: bool) -> None:
+    def _failed(self, problem: str, *, probe: bool) -> None:
+        self._problem = problem
         if self._paused_until is not None and not probe:
             return  # this call began before the pause did
         self._failures += 1
