@@ -229,7 +229,8 @@ async def test_a_quota_that_forbids_pods_is_named(
 
     def named() -> bool:
         live = cluster.get(deployment_ref(tenant)) or {}
-        return any(each["type"] == "ReplicaFailure" for each in live.get("status", {}).get("conditions", []))
+        conditions: list[dict[str, str]] = live.get("status", {}).get("conditions", [])
+        return any(each["type"] == "ReplicaFailure" for each in conditions)
 
     eventually(named)
     with pytest.raises(NotReady, match="exceeded quota: none"):
@@ -255,19 +256,15 @@ async def test_a_deployment_that_serves_passes(
     tenant = dedicated(live_tenant)
     await settle(system, tenant)
     ref = deployment_ref(tenant)
-    # No kubelet runs here: pause the controller's say by a template that it has nothing to change about.
+    # No kubelet runs here, so that no pod ever works; a Deployment that wants none has all it wants.
     cluster.merge(ref, {"spec": {"replicas": 0}})
 
-    def checked() -> bool:
-        live = cluster.get(ref) or {}
-        return live["status"].get("observedGeneration") == live["metadata"]["generation"]
+    def settled() -> bool:
+        status = (cluster.get(ref) or {})["status"]
+        conditions = {each["type"]: each["status"] for each in status.get("conditions", [])}
+        return bool(status.get("observedGeneration") == 2 and conditions["Available"] == "True")
 
-    eventually(checked)
-    eventually(
-        lambda: any(
-            c["type"] == "Available" and c["status"] == "True" for c in (cluster.get(ref) or {})["status"]["conditions"]
-        )
-    )
+    eventually(settled)
     assert await system.check(tenant) == ""
 
 

@@ -28,7 +28,7 @@ def unavailability(deployment: Manifest) -> str | None:
     for kind, bad in (("ReplicaFailure", "True"), ("Progressing", "False"), ("Available", "False")):
         condition = conditions.get(kind)
         if condition and condition["status"] == bad:
-            return f"{counts}: {condition['message']}"
+            return f"{counts}: {condition['message'].rstrip('.')}"
     if status.get("updatedReplicas", 0) < wanted or status.get("availableReplicas", 0) < wanted:
         return f"{counts}: the rollout is under way"
     return None
