@@ -48,7 +48,11 @@ def test_a_taken_host(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("program", "kind", "system"),
-    [("postgres", "DatabaseReady", "PostgreSQL"), ("redis", "CacheReady", "Redis"), ("minio", "StorageReady", "Object storage")],
+    [
+        ("postgres", "DatabaseReady", "PostgreSQL"),
+        ("redis", "CacheReady", "Redis"),
+        ("minio", "StorageReady", "Object storage"),
+    ],
 )
 def test_an_unreachable_backend(world: World, program: str, kind: str, system: str) -> None:
     name = f"without-{program}"

@@ -57,7 +57,9 @@ def test_process_arguments_hold_no_secret(world: World, secrets: dict[str, str])
 
 
 def test_postgres_saw_no_password(world: World, secrets: dict[str, str]) -> None:
-    assert_free(world.sql("select string_agg(query, ' ') from pg_stat_statements"), secrets, Path("pg_stat_statements"))
+    assert_free(
+        world.statements("select string_agg(query, ' ') from pg_stat_statements"), secrets, Path("pg_stat_statements")
+    )
 
 
 def assert_free(text: str, secrets: dict[str, str], where: Path) -> None:

@@ -74,6 +74,10 @@ class World:
         """As the superuser; rows by line, columns by `|`."""
         return str(self.machine.postgres.psql(query)).strip()
 
+    def statements(self, query: str) -> str:
+        """The same, where pg_stat_statements tells of every database; beside ours, which lint and isolation examine."""
+        return str(self.machine.postgres.psql(query, database="postgres")).strip()
+
     # --- the operator's life ------------------------------------------------------------------------------------------
 
     def stop_operator(self) -> None:
@@ -108,9 +112,8 @@ def condition(body: Body | None, kind: str) -> Body:
 @pytest.fixture(scope="session")
 def world(machine: Machine) -> Iterator[World]:
     """Everything running, as `make up` runs it."""
-    machine.start("kubernetes", "postgres", "redis", "minio")
-    machine.prepare_database()
     machine.start("platform", "operator", "pool")
+    machine.postgres.psql("create extension if not exists pg_stat_statements", database="postgres")
     with Nodes(machine.kubernetes) as nodes:
         yield World(machine, nodes)
 

@@ -56,7 +56,7 @@ def _by_the_operator(entry: dict[str, Any]) -> bool:
 def _postgres(world: World) -> int:
     """Calls of every statement but reads and transaction control, by the operator's login."""
     return int(
-        world.sql(
+        world.statements(
             "select coalesce(sum(calls), 0) from pg_stat_statements join pg_roles r on r.oid = userid "
             "where r.rolname = 'directory_operator' "
             "and query !~* '^\\s*(select|with|begin|commit|rollback|start|set|reset|show|savepoint|release|deallocate)'"

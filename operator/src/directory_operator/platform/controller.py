@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from directory_operator.tenant.store import Body, ObjectStore
 logger = logging.getLogger(__name__)
 
 AWAITED_PROBE_SECONDS: Final = 2.0
+AUTHORITIES: Final = ("postgres_ca", "redis_ca", "s3_ca")
 
 
 @dataclass(slots=True)
@@ -37,6 +38,8 @@ class _Known:
     """What is known of one platform."""
 
     fingerprint: object = None
+    ca_bundle: str = ""
+    """Certificates of the authorities that the platform names, for the pods of Dedicated tenants."""
     session: PlatformSession | None = None
     placement: Placement | None = None
     problem: StepError | None = None
@@ -139,7 +142,7 @@ class PlatformController:
             known.problem = error
             checks = []
         known.pool_problem = _pool_problem(checks)
-        known.placement = self._placement(platform, known.session) if known.session and not known.problem else None
+        known.placement = self._placement(platform, known) if not known.problem else None
         known.well = bool(checks) and all(check.error is None for check in checks)
         known.probed = asyncio.get_running_loop().time()
         await self._report(name, body, checks, known.problem)
@@ -163,6 +166,8 @@ class PlatformController:
         backends = Backends.connect(platform, _backend_secrets(texts), kube=self.kube, now=self.now)
         secret = PoolSecret(self.kube, platform, self.namespace)
         known.session = PlatformSession(backends, secret, spec.api.pooled_endpoint)
+        authorities = (texts[part]["ca.crt"].rstrip() + "\n" for part in AUTHORITIES if part in texts)
+        known.ca_bundle = "".join(dict.fromkeys(authorities))
         known.fingerprint = fingerprint
         return known.session
 
@@ -173,8 +178,11 @@ class PlatformController:
             raise NotReady(f"{ref} does not exist: create it (docs/reference/crds.md)", Reason.PLATFORM_NOT_READY)
         return _Texts(str(ref), secret_texts(found))
 
-    def _placement(self, platform: Platform, session: PlatformSession) -> Placement:
-        return Placement(platform, {**self.object_systems, **session.backends.systems})
+    def _placement(self, platform: Platform, known: _Known) -> Placement | None:
+        if known.session is None:
+            return None
+        systems = {**self.object_systems, **known.session.backends.systems}
+        return Placement(replace(platform, ca_bundle=known.ca_bundle), systems)
 
     async def _report(self, name: str, body: Body, checks: list[Check], problem: StepError | None) -> None:
         decided = [check.condition for check in checks]
@@ -229,7 +237,7 @@ def parse_platform(body: Body) -> Platform:
 
 
 def _backend_secrets(texts: dict[str, _Texts]) -> BackendSecrets:
-    authorities = {part: texts[part]["ca.crt"] for part in ("postgres_ca", "redis_ca", "s3_ca") if part in texts}
+    authorities = {part: texts[part]["ca.crt"] for part in AUTHORITIES if part in texts}
     return BackendSecrets(
         postgres_username=texts["postgres"]["username"],
         postgres_password=SecretStr(texts["postgres"]["password"]),
