@@ -1,4 +1,4 @@
-"""What manifests/operator installs: a namespace that enforces restricted pods, and an operator that is admitted there."""
+"""What manifests/operator installs: a namespace that enforces restricted pods, and an operator admitted there."""
 
 from directory_operator.manifests import ObjectRef
 from tests.support.cluster import Cluster
