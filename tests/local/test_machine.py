@@ -51,6 +51,15 @@ def test_preparing_the_database_twice_changes_nothing(machine: Machine, postgres
     assert postgres_server.psql(question) == before
 
 
+def test_the_passwords_of_logins_never_reach_sql(postgres_server: Postgres) -> None:
+    postgres_server.psql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", database="postgres")
+    statements = postgres_server.psql("SELECT query FROM pg_stat_statements", database="postgres")
+    assert "CREATE ROLE directory_operator" in statements
+    log = (postgres_server.folder.logs / "postgres.log").read_text()
+    for login in ("postgres", "directory_operator", "directory_migrator"):
+        assert postgres_server.password(login) not in statements + log
+
+
 def test_redis_answers_nobody_without_a_password_and_saves_its_users(redis_server: Redis) -> None:
     assert "NOAUTH" in speak(redis_server, "PING")
     answer = speak(redis_server, f"AUTH {redis_server.admin} {redis_server.admin_password}", "ACL SAVE", "INFO server")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -36,14 +37,16 @@ Domain = Annotated[str | None, typer.Option("--base-domain", help=f"What tenants
 def main() -> None:
     """Run a command; what stands in its way is said in plain words, without a traceback."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except LocalPlatformError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"\n[bold red]Stopped:[/] {_plain(str(error))}")
         sys.exit(1)
-    except typer.Exit as leaving:
-        sys.exit(leaving.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 @app.command()

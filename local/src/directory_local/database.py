@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
+
 from directory_contract.names import MIGRATOR_LOGIN, OPERATOR_LOGIN
 from directory_local.errors import CommandFailed
 from directory_local.folder import write_if_changed
@@ -35,14 +37,22 @@ def prepare(postgres: Postgres, database: str) -> list[str]:
 
 
 def _bootstrap(postgres: Postgres, database: str, script: Path) -> None:
-    passwords = {
-        "DIRECTORY_OPERATOR_PASSWORD": postgres.password(OPERATOR_LOGIN),
-        "DIRECTORY_MIGRATOR_PASSWORD": postgres.password(MIGRATOR_LOGIN),
-    }
+    logins = {"DIRECTORY_OPERATOR_PASSWORD": OPERATOR_LOGIN, "DIRECTORY_MIGRATOR_PASSWORD": MIGRATOR_LOGIN}
+    verifiers = {variable: _verifier(postgres, login) for variable, login in logins.items()}
     _run(
-        [str(postgres.binary("psql")), "--no-psqlrc", "--quiet", f"--set=database={database}", f"--file={script}"],
-        {**postgres.client_environment("postgres"), **passwords},
+        [
+            *(str(postgres.binary("psql")), "--no-psqlrc", "--quiet"),
+            *(f"--set=database={database}", f"--file={script}"),
+        ],
+        {**postgres.client_environment("postgres"), **verifiers},
     )
+
+
+def _verifier(postgres: Postgres, login: str) -> str:
+    """The SCRAM verifier of a login's password: all that SQL, and so the server's log and statistics, see of it."""
+    with psycopg.connect(postgres.dsn(database="postgres")) as connection:
+        password = postgres.password(login).encode()
+        return connection.pgconn.encrypt_password(password, login.encode(), b"scram-sha-256").decode()
 
 
 def _migrate(postgres: Postgres, database: str, *arguments: str) -> int:

@@ -11,6 +11,7 @@ class Program:
 
     `listens` names its ports, as fields of `Ports`. A change of a file in `watches` restarts it, as a change of the
     description itself does.
+    Programs of a lower `order` start earlier and stop later: an API server without its etcd would not stop by itself.
     `ready` answers whether the program serves; an OSError or False means not yet.
     """
 
@@ -24,3 +25,4 @@ class Program:
     folder: Path | None = None
     stop_signal: str = "TERM"
     start_timeout: float = 60.0
+    order: int = 500

@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ _PAUSE = 1.0  # seconds before a watch that ended is opened again
 
 
 def main() -> None:
+    # By an exception, so that `_watch` ends its kubectl.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     kubectl, namespace, name, folder = sys.argv[1:]
     while True:
         for secret in _watch(kubectl, namespace, name):
@@ -42,8 +45,9 @@ def write(folder: Path, values: Mapping[str, str]) -> bool:
         descriptor = os.open(generation / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(value)
-        _point(folder / name, Path(_LINK) / name)
     _point(link, Path(generation.name))
+    for name in values:
+        _point(folder / name, Path(_LINK) / name)
     for path in folder.iterdir():
         if path.name.startswith("..") and path not in {link, generation}:
             shutil.rmtree(path)
@@ -68,12 +72,13 @@ def _watch(kubectl: str, namespace: str, name: str) -> Iterator[Mapping[str, Any
         *("--watch", "--output-watch-events", "--output=json"),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        if process.stdout is None:
-            return
-        for line in process.stdout:  # kubectl prints a watch event a line
-            event = json.loads(line)
-            if event["type"] in {"ADDED", "MODIFIED"}:
-                yield event["object"]
+        try:
+            for line in process.stdout or ():  # kubectl prints a watch event a line
+                event = json.loads(line)
+                if event["type"] in {"ADDED", "MODIFIED"}:
+                    yield event["object"]
+        finally:
+            process.kill()
 
 
 def _values(secret: Mapping[str, Any]) -> dict[str, str]:

@@ -205,6 +205,7 @@ class Supervisor:
             f"program:{program.name}",
             command=shlex.join(program.argv),
             **{name: str(value) for name, value in optional.items() if value},
+            priority=str(program.order),
             stopsignal=program.stop_signal,
             stopwaitsecs="20",
             startsecs="1",

@@ -22,6 +22,7 @@ def operator(cluster: Cluster, ports: Ports, kubeconfig: Path, overrides: Mappin
     """The operator. `overrides` are environment variables that tests change."""
     return Program(
         name="operator",
+        order=700,
         listens=("operator", "operator_metrics"),
         argv=(sys.executable, "-m", "directory_operator"),
         environment={
@@ -64,6 +65,7 @@ class Pool:
         kubectl = str(self.cluster.binary)
         return Program(
             name="secret-sync",
+            order=750,
             argv=(
                 *(sys.executable, "-m", "directory_local.secret_sync"),
                 *(kubectl, OPERATOR_NAMESPACE, secret, str(self.secrets)),
@@ -75,11 +77,13 @@ class Pool:
     def _api(self) -> Program:
         return Program(
             name="api",
+            order=800,
             listens=("api",),
             argv=(sys.executable, "-m", "directory_api"),
             environment={
                 **_base(),
                 names.TIER: "Pooled",
+                "DIRECTORY_DRAIN_SECONDS": "0",  # nginx has one upstream: there is nothing to drain to
                 names.SECRETS_DIRECTORY: str(self.secrets),
                 names.LISTEN_HOST: LOOPBACK,
                 names.LISTEN_PORT: str(self.ports.api),

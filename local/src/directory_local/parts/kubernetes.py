@@ -142,6 +142,7 @@ class Kubernetes:
         client, peer = f"https://{LOOPBACK}:{self.ports.etcd}", f"https://{LOOPBACK}:{self.ports.etcd_peer}"
         return Program(
             name="etcd",
+            order=100,
             listens=("etcd", "etcd_peer"),
             argv=(
                 *(str(self.folder.bin / "etcd"), "--name=local", f"--data-dir={self.folder.data / 'etcd'}"),
@@ -162,6 +163,7 @@ class Kubernetes:
         accounts = signing_key(self.folder.certificates, "service-accounts")
         return Program(
             name="kube-apiserver",
+            order=200,
             listens=("kubernetes",),
             argv=(
                 *(str(self.folder.bin / "kube-apiserver"), f"--bind-address={LOOPBACK}"),
@@ -193,6 +195,7 @@ class Kubernetes:
         accounts = signing_key(self.folder.certificates, "service-accounts")
         return Program(
             name="kube-controller-manager",
+            order=300,
             listens=("controller_manager",),
             argv=(
                 *(str(self.folder.bin / "kube-controller-manager"), f"--kubeconfig={kubeconfig}"),

@@ -70,6 +70,7 @@ class Nginx:
     def program(self) -> Program:
         return Program(
             name="nginx",
+            order=900,
             listens=("https", "http"),
             argv=self._command(),
             watches=tuple(self.home / path for path, _ in self._files()),
