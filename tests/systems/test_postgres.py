@@ -331,3 +331,15 @@ async def test_a_role_that_owns_something_blocks_deletion_and_says_how_to_clear_
     assert refused.value.reason is Reason.ROLE_OWNS_OBJECTS
     rig.sql(f"DROP OWNED BY {role}")
     await rig.converge("postgres", tenant, wanted=False)
+
+
+async def test_a_release_cut_short_after_the_row_is_finished_by_the_next_attempt(rig: Rig) -> None:
+    tenant = rig.tenant()
+    await rig.converge("postgres", tenant)
+    freed = "state = 'Released', owner_uid = NULL, owner_cluster = NULL, owner_name = NULL"
+    rig.sql(f"UPDATE registry.tenants SET {freed} WHERE slug = :'slug'", slug=tenant.names.slug)
+    await rig.backends.systems["postgres"].release(tenant)
+    observed = await rig.backends.systems["postgres"].observe(tenant)
+    assert not observed.role.can_login
+    assert observed.role.mark.owner == ""
+    assert await rig.planned("postgres", tenant, wanted=False) == []

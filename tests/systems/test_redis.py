@@ -1,12 +1,14 @@
 """A tenant in Redis: what it may send, what is repaired, what goes away."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from tests.support.eventually import eventually
-from tests.systems.rig import Rig, pool_credentials, reborn, with_credentials
+from tests.systems.rig import Rig, connect, pool_credentials, reborn, with_credentials
 
 BROKEN = {
     "disabled": (["off"], "it is disabled"),
@@ -164,3 +166,27 @@ def _answers(rig: Rig) -> bool:
         return bool(rig.redis.ping())
     except redis.exceptions.ConnectionError:
         return False
+
+
+def documented_rules() -> list[str]:
+    """The rules, without the password, of the line in docs/reference/backends.md."""
+    start = "user directory-operator on >… "
+    lines = Path("docs/reference/backends.md").read_text().splitlines()
+    [rules] = [line.strip().removeprefix(start) for line in lines if line.strip().startswith(start)]
+    return rules.split()
+
+
+async def test_the_documented_rights_of_the_operators_own_user_are_enough(rig: Rig) -> None:
+    rig.redis.execute_command("ACL", "SETUSER", "least", "reset", "on", ">least-password", *documented_rules())
+    least = connect(rig.machine, redis_username="least", redis_password=SecretStr("least-password"))
+    try:
+        tenant = least.tenant()
+        await least.converge("redis", tenant)
+        rig.redis.set(f"{tenant.names.key_prefix}some", "value")
+        assert await least.converge("redis", tenant) == []
+        await least.converge("redis", tenant, wanted=False)
+        await least.backends.platform_parts["redis"].observe(pool_credentials())
+        assert await least.backends.systems["redis"]._acl_file._save()
+    finally:
+        await least.backends.close()
+        rig.redis.acl_deluser("least")

@@ -14,6 +14,7 @@ from directory_operator.keys import secret_texts
 from directory_operator.reasons import Reason
 from directory_operator.systems.s3 import buckets
 from directory_operator.systems.s3.desired import OWNER_TAG
+from directory_operator.systems.s3.policies import sealed_policy
 from directory_operator.systems.s3.session import secret_ref
 from directory_operator.tenant.model import Tenant
 from tests.systems.rig import Rig, connect, platform_on, pool_credentials, reborn
@@ -300,3 +301,13 @@ async def test_the_pools_session_reaches_objects_of_every_tenant_and_no_bucket(r
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             getattr(client, operation)(**arguments)
+
+
+async def test_a_release_cut_short_before_the_mark_is_finished_by_the_next_attempt(rig: Rig) -> None:
+    tenant = rig.tenant()
+    await rig.converge("s3", tenant)
+    sealed = sealed_policy(tenant.names.bucket, tls_only=False)
+    rig.s3().put_bucket_policy(Bucket=tenant.names.bucket, Policy=json.dumps(sealed))
+    await rig.backends.systems["s3"].release(tenant)
+    observed = await rig.backends.systems["s3"].observe(tenant)
+    assert observed.bucket.tags[OWNER_TAG] == "released"

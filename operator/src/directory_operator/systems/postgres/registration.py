@@ -19,7 +19,7 @@ from directory_operator.systems.postgres.plan import Register
 
 # A first password is at least 160 random bits: no amount of hashing makes it harder to guess, so this costs little.
 # The API hashes what people choose themselves, at its own price.
-_HASHER: Final = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
+_HASHER: Final = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 
 
 async def register(database: Database, wanted: Registration, change: Register) -> None:
