@@ -19,10 +19,27 @@ def describer(app: FastAPI) -> Callable[[], dict[str, Any]]:
             schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas |= schema.pop("$defs", {}) | {"ProblemDocument": schema}
+            for operations in document["paths"].values():
+                for method, operation in operations.items():
+                    _describe_conditions(method, operation)
             app.openapi_schema = document
         return app.openapi_schema
 
     return describe
+
+
+def _describe_conditions(method: str, operation: dict[str, Any]) -> None:
+    """Conditional requests, which are read where they are checked and so are unknown to FastAPI."""
+    responses, parameters = operation["responses"], operation.setdefault("parameters", [])
+    if "428" in responses:
+        parameters.append(_header("If-Match", "the ETag of what is changed, or *") | {"required": True})
+    elif method == "get" and "401" in responses:
+        parameters.append(_header("If-None-Match", "the ETag of what the caller has"))
+        responses.setdefault("304", {"description": "The caller has it already"})
+
+
+def _header(name: str, text: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
 
 
 def allowed_methods(app: FastAPI, path: str) -> str:

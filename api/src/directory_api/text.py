@@ -15,7 +15,9 @@ LAST: Final = "\U0010ffff"
 
 def folded(text: str) -> str:
     """Lower case, unaccented, single spaces."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    for _ in range(2):  # taking a letter apart can bring up a capital, and lowering one something to take apart
+        text = unicodedata.normalize("NFKD", text).casefold()
+    decomposed = unicodedata.normalize("NFKD", text)
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(plain.translate(_LETTERS).split())
 

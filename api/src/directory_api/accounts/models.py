@@ -26,7 +26,7 @@ class AccountInput(BaseModel):
 class AccountPatch(BaseModel):
     """Only what should change. A new role, a new password or disabling ends the account's sessions."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
     email: Email = ""
     password: NewPassword | None = None

@@ -24,7 +24,7 @@ class DepartmentInput(BaseModel):
 class DepartmentPatch(BaseModel):
     """Only what should change (RFC 7396); null empties a field that may be empty."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
     name: Name = ""
     description: LongText = ""

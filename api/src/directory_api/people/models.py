@@ -34,7 +34,7 @@ class PersonInput(BaseModel):
 class PersonPatch(BaseModel):
     """Only what should change (RFC 7396); null empties a field that may be empty."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
     given_name: Name = ""
     family_name: Name = ""

@@ -66,7 +66,7 @@ async def _picture(call: Authenticated) -> bytes:
     if not call.request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         picture = await call.request.body()
     else:
-        async with call.request.form(max_files=1, max_fields=1) as form:
+        async with call.request.form(max_files=1, max_fields=0) as form:
             picture = await _part(form)
     if not picture:
         raise invalid("There is no picture in the request.", FieldError("body", "send the picture's bytes"))

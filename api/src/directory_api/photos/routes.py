@@ -14,7 +14,12 @@ router = APIRouter(prefix="/api/v1/people", tags=["photos"])
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _FORM: Final = {
-    "schema": {"type": "object", "required": ["photo"], "properties": {"photo": {"type": "string", "format": "binary"}}}
+    "schema": {
+        "type": "object",
+        "required": ["photo"],
+        "additionalProperties": False,
+        "properties": {"photo": {"type": "string", "format": "binary"}},
+    }
 }
 _UPLOAD: Final[dict[str, Any]] = {
     "requestBody": {
