@@ -19,6 +19,12 @@ from directory_operator.tenant.model import Tenant
 
 SESSION_ANNOTATION: Final = f"{GROUP}/session"
 """Digest of the credentials and of the rights they were asked with: tells an edited Secret from one we wrote."""
+_KEYS: Final = (
+    env.S3_ACCESS_KEY_ID_FILE,
+    env.S3_SECRET_ACCESS_KEY_FILE,
+    env.S3_SESSION_TOKEN_FILE,
+    env.S3_EXPIRES_AT_FILE,
+)
 BUCKET_ANNOTATION: Final = f"{GROUP}/bucket"
 
 
@@ -116,5 +122,7 @@ def _problem(tenant: Tenant, wanted: DesiredBucket, live: Manifest, session: Sto
 
 
 def _digest(data: Mapping[str, str], wanted: DesiredBucket) -> str:
-    text = json.dumps([dict(data), wanted.name, wanted.session_policy], sort_keys=True)
+    """Of our own keys: others may be added by others, and server-side apply would not take them away."""
+    ours = {key: data.get(key) for key in _KEYS}
+    text = json.dumps([ours, wanted.name, wanted.session_policy], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:32]

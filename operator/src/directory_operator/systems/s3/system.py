@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from directory_operator.children import DeleteObject
+from directory_operator.children import ApplyObject, DeleteObject
 from directory_operator.errors import NotReady
 from directory_operator.keys import secret_texts
 from directory_operator.kube import Kube
 from directory_operator.reasons import Reason
+from directory_operator.systems.objects import carry_out
 from directory_operator.systems.s3.buckets import Buckets
 from directory_operator.systems.s3.desired import OWNER_TAG, POLICY, RELEASED, DesiredBucket, desired_bucket, uses_tls
 from directory_operator.systems.s3.plan import (
@@ -71,7 +72,7 @@ class StorageSystem:
                 await self._buckets.configure(wanted, change.feature)
             case RenewSession():
                 session = await self._store.session(wanted.name, wanted.session_policy)
-                await self._kube.apply(secret_manifest(tenant, wanted, session))
+                await carry_out(self._kube, ApplyObject(secret_manifest(tenant, wanted, session), change.why))
             case _:
                 await self._remove(tenant, change)
 
@@ -108,7 +109,7 @@ class StorageSystem:
             case DeleteBucket():
                 await self._buckets.delete(name)
             case DeleteObject():
-                await self._kube.delete(change.ref, uid=change.uid)
+                await carry_out(self._kube, change)
             case _:
                 message = f"not a change of object storage: {change}"
                 raise TypeError(message)
