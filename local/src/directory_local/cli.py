@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,8 @@ _CONSOLE = Console(highlight=False, soft_wrap=True)
 State = Annotated[Path | None, typer.Option("--state", help=f"State folder [{STATE_FOLDER}, default .state].")]
 Domain = Annotated[str | None, typer.Option("--base-domain", help=f"What tenants' hosts end in [{BASE_DOMAIN}].")]
 
+LeaveCluster = Annotated[bool, typer.Option("--leave-cluster", help="Leave what `up` put into a cluster of your own.")]
+
 
 def main() -> None:
     """Run a command; what stands in its way is said in plain words, without a traceback."""
@@ -58,8 +61,9 @@ def up(state: State = None, base_domain: Domain = None) -> None:
     machine = _machine(configuration, environment, reporter.line)
     started = time.monotonic()
     _mention_kubeconfig(environment)
-    changes = reporter.run(steps.steps(machine, configuration, environment))
+    machine.folder.create()
     _write_description(machine, configuration)
+    changes = reporter.run(steps.steps(machine, configuration, environment))
     _say_how_to_use(machine)
     seconds = time.monotonic() - started
     outcome = f"{changes} things started or changed" if changes else "Everything ran already; nothing was changed"
@@ -85,16 +89,22 @@ def down(state: State = None) -> None:
 
 
 @app.command()
-def reset(state: State = None) -> None:
+def reset(
+    state: State = None,
+    leave_cluster: LeaveCluster = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
     """Stop every process and remove the state folder: tenants, data, certificates, passwords. Built binaries stay."""
     folder, machine = _existing(state)
-    machine.stop()
     if not folder.root.exists():
         _CONSOLE.print("There is no state to remove.")
         return
     if any(folder.root.iterdir()) and not folder.config.exists():
         message = f"{folder.root} was not made by directory-local; it is left alone."
         raise LocalPlatformError(message)
+    if machine.profile.kubeconfig and not leave_cluster:
+        steps.leave_cluster(machine)
+        _CONSOLE.print("Removed tenants, platform and namespaces from your cluster; the CRDs and the ClusterRole stay.")
+    machine.stop()
     shutil.rmtree(folder.root)
     _CONSOLE.print(f"Removed {folder.root}.")
 
@@ -133,8 +143,14 @@ def _machine(configuration: Configuration, environment: dict[str, str], progress
 
 
 def _existing(state: Path | None) -> tuple[StateFolder, Machine]:
+    """The platform as the last `up` left it, whatever the environment says now."""
     environment = _environment(state, None)
-    machine = _machine(Configuration.read(environment), environment, lambda _line: None)
+    configuration = Configuration.read(environment)
+    file = StateFolder(configuration.state).platform_file
+    if file.exists():
+        own_cluster = json.loads(file.read_text())["ownCluster"]
+        configuration = replace(configuration, kubeconfig=Path(own_cluster) if own_cluster else None)
+    machine = _machine(configuration, environment, lambda _line: None)
     return machine.folder, machine
 
 
@@ -154,6 +170,7 @@ def _write_description(machine: Machine, configuration: Configuration) -> None:
         "baseDomain": configuration.base_domain,
         "ports": configuration.ports.named(),
         "kubeconfig": str(machine.cluster.kubeconfig),
+        "ownCluster": str(configuration.kubeconfig) if configuration.kubeconfig else None,
         "certificateAuthority": str(machine.folder.root / "ca.crt"),
         "secrets": str(machine.folder.secrets),
         "logs": str(machine.folder.logs),

@@ -13,6 +13,7 @@ from directory_local.errors import CommandFailed
 
 Manifest = Mapping[str, Any]
 FIELD_MANAGER = "directory-local"
+_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,19 @@ class Cluster:
         """All objects of a kind in a namespace."""
         return _documents(self.kubectl("get", kind, f"--namespace={namespace}", "--output=json"))
 
-    def create_missing(self, kind: str, names: Iterable[str]) -> list[str]:
-        """Create objects of a kind that do not exist and have no content of ours: namespaces."""
-        missing = [name for name in names if not self.find(kind, name)]
+    def create_namespaces(self, *names: str) -> list[str]:
+        """Create the namespaces that do not exist, marked as ours; those that exist are left as they are."""
+        missing = [name for name in names if not self.find("namespace", name)]
         for name in missing:
-            self.kubectl("create", kind, name)
-        return [f"{kind}/{name}" for name in missing]
+            metadata = {"name": name, "labels": {_MANAGED_BY: FIELD_MANAGER}}
+            namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+            self.kubectl("create", "--filename=-", objects=namespace)
+        return [f"Namespace/{name}" for name in missing]
+
+    def delete_namespaces(self, timeout_seconds: int) -> None:
+        """Delete the namespaces that `create_namespaces` made, and wait until they are gone."""
+        selector = f"--selector={_MANAGED_BY}={FIELD_MANAGER}"
+        self.kubectl("delete", "namespaces", selector, f"--timeout={timeout_seconds}s")
 
     def apply(self, manifests: Iterable[Manifest]) -> list[str]:
         """Server-side apply. Returns `Kind/name` of those that this created or changed."""

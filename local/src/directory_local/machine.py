@@ -190,7 +190,7 @@ class Machine:
         objects = platform_objects.admin_secrets(self.postgres, self.redis, self.minio)
         platform = platform_objects.platform(self.ports, self.profile.base_domain, self.minio)
         namespaces = (platform_objects.OPERATOR_NAMESPACE, platform_objects.TENANT_NAMESPACE)
-        changed += self.cluster.create_missing("namespace", namespaces)
+        changed += self.cluster.create_namespaces(*namespaces)
         if platform_objects.rbac_file().exists():
             changed += self.cluster.apply_file(platform_objects.rbac_file())
         return changed + self.cluster.apply([*objects, platform])

@@ -12,7 +12,7 @@ from directory_local.cluster import Manifest
 from directory_local.configuration import Configuration
 from directory_local.errors import DiskFull, LocalPlatformError
 from directory_local.machine import Machine
-from directory_local.platform_objects import TENANT_NAMESPACE
+from directory_local.platform_objects import PLATFORM, TENANT_NAMESPACE
 from directory_local.ports import CONTROL_PLANE_PORTS
 from directory_local.repository import root
 
@@ -82,6 +82,24 @@ def wait_for_tenants(machine: Machine) -> list[str]:
             raise LocalPlatformError(message)
         time.sleep(0.25)
     return []
+
+
+def leave_cluster(machine: Machine) -> None:
+    """Take out of the user's cluster what `up` put there, tenants first, while the operator can still clean up.
+
+    The CRDs and the operator's ClusterRole stay: others may use them.
+    """
+    if not machine.supervisor.is_running() or machine.supervisor.states()["operator"].state != "RUNNING":
+        message = (
+            f"Tenants may still be in your cluster ({machine.cluster.kubeconfig}), and only the running operator can "
+            "remove them: run `make up`, then `make reset`; or, if the cluster is gone, "
+            "`directory-local reset --leave-cluster`."
+        )
+        raise LocalPlatformError(message)
+    timeout = f"--timeout={_TENANT_SECONDS}s"
+    machine.cluster.kubectl("delete", "directorytenants", "--all", f"--namespace={TENANT_NAMESPACE}", timeout)
+    machine.cluster.kubectl("delete", "directoryplatform", PLATFORM, "--ignore-not-found", timeout)
+    machine.cluster.delete_namespaces(_TENANT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
