@@ -36,9 +36,13 @@ INSERT INTO directory.person_words (tenant_id, word, person_id)
     SELECT tenant_id, sort_name, person_id FROM directory.people WHERE tenant_id = :'tenant';
 INSERT INTO directory.person_words (tenant_id, word, person_id)
     SELECT tenant_id, 'g' || left(sort_name, 2), person_id FROM directory.people WHERE tenant_id = :'tenant';
+INSERT INTO directory.photos (tenant_id, person_id, object_key, state, content_type, digest, width, height)
+    SELECT tenant_id, person_id, 'x', 'Current', 'image/jpeg', 'x', 1, 1 FROM directory.people
+    WHERE tenant_id = :'tenant';
 INSERT INTO directory.accounts (tenant_id, email, role, password_hash)
     SELECT :'tenant', i || '@x.example', 'User', 'x' FROM generate_series(1, 1000) i;
-ANALYZE directory.departments, directory.people, directory.person_words, directory.accounts;
+ANALYZE directory.departments, directory.people, directory.person_words, directory.photos,
+    directory.accounts;
 """
 
 
