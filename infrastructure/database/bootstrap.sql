@@ -68,6 +68,32 @@ GRANT directory_provisioner TO directory_operator WITH INHERIT TRUE, SET TRUE;
 -- Only to hand membership on: the operator itself gains nothing by these two.
 GRANT directory_api TO directory_operator WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
 GRANT directory_pooled TO directory_operator WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
+-- Who makes a role is made an admin member of it, and PostgreSQL walks all memberships of whoever acts: with 8,000 login
+-- roles of its own, the operator needs 23 ms for the next one and every other query of its waits along
+-- (docs/adr/0006-role-makers.md). So the login roles are spread over 64 makers, which the operator becomes one at a time.
+DO $makers$
+DECLARE
+    name text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'directory_makers') THEN
+        CREATE ROLE directory_makers;
+    END IF;
+    ALTER ROLE directory_makers NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION;
+    FOR number IN 0..63 LOOP
+        name := format('directory_maker_%s', number);
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I', name);
+        END IF;
+        EXECUTE format('ALTER ROLE %I NOLOGIN CREATEROLE NOSUPERUSER NOCREATEDB NOBYPASSRLS NOREPLICATION', name);
+        EXECUTE format('GRANT directory_makers TO %I WITH INHERIT TRUE, SET FALSE', name);
+        EXECUTE format('GRANT %I TO directory_operator WITH INHERIT FALSE, SET TRUE', name);
+    END LOOP;
+END
+$makers$;
+-- Only to hand membership on: RLS lets directory_api in, and no maker inherits it.
+GRANT directory_api TO directory_makers WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
+GRANT directory_pooled TO directory_makers WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
+GRANT SET ON PARAMETER "directory.tenant_id" TO directory_makers;
 -- `ALTER ROLE … SET directory.tenant_id` of a setting that no extension declares needs this (PostgreSQL 15 and later).
 GRANT SET ON PARAMETER "directory.tenant_id" TO directory_operator;
 

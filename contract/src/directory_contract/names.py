@@ -7,6 +7,7 @@ A slug is a DNS label of at most 40 characters, so each name below stays inside 
 import re
 from dataclasses import dataclass
 from typing import Final
+from zlib import crc32
 
 SLUG_MAX_LENGTH: Final = 40
 SLUG_PATTERN: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -26,6 +27,9 @@ POOLED_GROUP: Final = "directory_pooled"
 PROVISIONER_GROUP: Final = "directory_provisioner"
 OPERATOR_LOGIN: Final = "directory_operator"
 MIGRATOR_LOGIN: Final = "directory_migrator"
+
+MAKERS: Final = 64
+"""Roles that make the login roles, as many as bootstrap.sql makes: nobody may be a member of thousands of roles."""
 
 TENANT_SETTING: Final = "directory.tenant_id"
 """The PostgreSQL setting that holds the plain tenant id (the part of the policy that a prover can read)."""
@@ -72,6 +76,11 @@ def key_prefix(slug: str) -> str:
 def pooled_login(platform: str) -> str:
     """PostgreSQL login role of a platform's pooled API fleet."""
     return "dp_" + platform.replace("-", "_").replace(".", "_")
+
+
+def role_maker(login: str) -> str:
+    """PostgreSQL role that made, and alone may alter, the login role."""
+    return f"directory_maker_{crc32(login.encode()) % MAKERS}"
 
 
 def pooled_redis_user(platform: str) -> str:

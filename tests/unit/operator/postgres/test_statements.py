@@ -46,6 +46,7 @@ def test_a_login_is_made_by_one_script() -> None:
     settings = LoginSettings((("directory.tenant_id", "1"), ("statement_timeout", "30s")))
     script = statements.create_login(login, settings, "SCRAM-SHA-256$1:a$b:c", "directory")
     assert script.split(";") == [
+        'SET LOCAL ROLE "directory_maker_39"',
         """CREATE ROLE "dt_acme" LOGIN INHERIT CONNECTION LIMIT 5 PASSWORD 'SCRAM-SHA-256$1:a$b:c'""",
         'GRANT "directory_api" TO "dt_acme" WITH INHERIT TRUE, SET FALSE',
         """ALTER ROLE "dt_acme" IN DATABASE "directory" SET "directory"."tenant_id" = '1'""",

@@ -52,13 +52,14 @@ class LoginWriter:
     async def end_sessions(self, role: str) -> None:
         """Disconnect whoever is logged in as the role."""
         async with self._database.connection() as connection:
-            if not await connection.fetchval(statements.ROLE_EXISTS, role):
+            sessions = [row["pid"] for row in await connection.fetch(statements.SESSIONS, role)]
+            if not sessions:
                 return
             borrowed = connection.transaction()
             await borrowed.start()
             try:
                 await connection.execute(statements.inherit_role(role))
-                await connection.execute(statements.END_SESSIONS, role)
+                await connection.execute(statements.END_SESSIONS, sessions)
             finally:
                 await borrowed.rollback()  # the signals are sent; the membership was only needed for them
 

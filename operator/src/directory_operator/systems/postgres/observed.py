@@ -39,7 +39,7 @@ class ObservedRole:
     """`name=value` in every database; ours has none."""
     groups: frozenset[Membership]
     members: frozenset[str]
-    """Roles that are members of this one, besides the operator that made it."""
+    """Roles that are members of this one, besides its maker."""
 
 
 @dataclass(frozen=True, slots=True)

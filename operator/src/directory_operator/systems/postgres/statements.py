@@ -5,6 +5,7 @@ statements are quoted here, and all other values travel as parameters.
 from collections.abc import Sequence
 from typing import Final
 
+from directory_contract.names import role_maker
 from directory_operator.systems.postgres.desired import Login, Mark
 from directory_operator.systems.postgres.logins import LoginSettings
 
@@ -34,7 +35,7 @@ SELECT r.rolname::text AS name, r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.ro
         'inherit', m.inherit_option, 'set_role', m.set_option)), '[]')
      FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) AS groups,
     ARRAY(SELECT u.rolname::text FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member
-          WHERE m.roleid = r.oid AND u.rolname <> current_user) AS members
+          WHERE m.roleid = r.oid AND u.rolname NOT LIKE 'directory\\_maker\\_%') AS members
 FROM pg_roles r WHERE r.rolname = ANY($1)
 """
 
@@ -92,15 +93,20 @@ PURGE_TENANT: Final = (
     "DELETE FROM registry.tenants WHERE tenant_id = $1 AND slug = $2 AND owner_uid = $3 AND owner_cluster = $4"
 )
 
-ROLE_EXISTS: Final = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
-END_SESSIONS: Final = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1"
+SESSIONS: Final = "SELECT pid FROM pg_stat_activity WHERE usename = $1"
+END_SESSIONS: Final = "SELECT count(pg_terminate_backend(pid)) FROM unnest($1::int[]) AS pid"
+
+
+def as_maker(role: str) -> str:
+    """Act, until the transaction ends, as the role that made this login role."""
+    return f"SET LOCAL ROLE {identifier(role_maker(role))}"
 
 
 def create_login(login: Login, settings: LoginSettings, verifier: str, database: str) -> str:
     """One script: the role and all it has."""
     role = identifier(login.role)
     attributes = f"LOGIN INHERIT CONNECTION LIMIT {login.connection_limit:d} PASSWORD {literal(verifier)}"
-    return ";".join((f"CREATE ROLE {role} {attributes}", *_equipment(login, settings, database)))
+    return ";".join((as_maker(login.role), f"CREATE ROLE {role} {attributes}", *_equipment(login, settings, database)))
 
 
 def alter_login(login: Login, settings: LoginSettings, verifier: str | None, database: str) -> str:
@@ -109,6 +115,7 @@ def alter_login(login: Login, settings: LoginSettings, verifier: str | None, dat
     password = f" PASSWORD {literal(verifier)}" if verifier else ""
     return ";".join(
         (
+            as_maker(login.role),
             f"ALTER ROLE {role} LOGIN INHERIT NOCREATEROLE {limit} VALID UNTIL 'infinity'{password}",
             f"ALTER ROLE {role} RESET ALL",
             f"ALTER ROLE {role} IN DATABASE {identifier(database)} RESET ALL",
@@ -124,17 +131,17 @@ def recreate_login(login: Login, settings: LoginSettings, verifier: str, databas
 
 def drop_role(role: str) -> str:
     """Drop the role if it is there."""
-    return f"DROP ROLE IF EXISTS {identifier(role)}"
+    return f"{as_maker(role)};DROP ROLE IF EXISTS {identifier(role)}"
 
 
 def close_login(role: str, mark: Mark) -> str:
     """Nobody logs in as the role any more, and whoever comes next may take it over."""
-    return f"ALTER ROLE {identifier(role)} NOLOGIN;{_comment(role, mark)}"
+    return f"{as_maker(role)};ALTER ROLE {identifier(role)} NOLOGIN;{_comment(role, mark)}"
 
 
 def inherit_role(role: str) -> str:
-    """Lets the operator, which made the role, end its sessions."""
-    return f"GRANT {identifier(role)} TO CURRENT_USER WITH INHERIT TRUE, SET FALSE"
+    """Lets the role's maker end its sessions."""
+    return f"{as_maker(role)};GRANT {identifier(role)} TO CURRENT_USER WITH INHERIT TRUE, SET FALSE"
 
 
 def identifier(name: str) -> str:
