@@ -11,6 +11,7 @@ from directory_api.keyspace import Keyspace
 from directory_api.observability import Metrics
 from directory_api.pagination import CursorCodec
 from directory_api.photos.bucket import Buckets
+from directory_api.photos.images import Studio
 from directory_api.sessions.passwords import Passwords
 from directory_api.sessions.throttle import LoginThrottle
 from directory_api.sessions.tokens import Tokens
@@ -34,6 +35,7 @@ class Services:
     passwords: Passwords
     throttle: LoginThrottle
     buckets: Buckets
+    studio: Studio
     health: Health
 
     @property
@@ -49,6 +51,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
     keyspace = Keyspace.open(settings, secrets, metrics.redis_failures.inc)
     passwords = Passwords()
     buckets = Buckets.open(settings, secrets)
+    studio = Studio(settings.max_photo_pixels)
     health = Health(database)
     try:
         yield Services(
@@ -63,11 +66,13 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             passwords=passwords,
             throttle=LoginThrottle(keyspace),
             buckets=buckets,
+            studio=studio,
             health=health,
         )
     finally:
         passwords.close()
         buckets.close()
+        studio.close()
         await keyspace.close()
         await database.close()
 

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(default=64 * 1024, ge=1024, description="of JSON requests")
     max_photo_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
-    max_photo_pixels: int = Field(default=40_000_000, ge=1)
+    max_photo_pixels: int = Field(default=25_000_000, ge=1)
 
     @model_validator(mode="after")
     def _dedicated_names_its_tenant(self) -> "Settings":

@@ -16,7 +16,7 @@ from directory_api.errors import FieldError, invalid, not_found
 from directory_api.people import queries as people
 from directory_api.people.actions import locked
 from directory_api.photos import queries
-from directory_api.photos.images import CONTENT_TYPE, Photo, processed
+from directory_api.photos.images import CONTENT_TYPE, Photo
 from directory_api.photos.leftovers import object_name, sweep
 
 
@@ -25,8 +25,7 @@ async def upload(call: Authenticated, person_id: UUID) -> str:
     picture = await _picture(call)
     async with call.services.database.write(call.tenant) as connection:
         await locked(call, connection, person_id, None)
-    limit = call.services.settings.max_photo_pixels
-    photo = await asyncio.get_running_loop().run_in_executor(call.services.buckets.threads, processed, picture, limit)
+    photo = await call.services.studio.process(picture)
     photo_id, key = uuid4(), f"photos/{secrets.token_urlsafe(24)}"
     async with call.services.database.write(call.tenant) as connection:
         await queries.announce(connection, photo_id, person_id, key, photo)

@@ -4,9 +4,11 @@ Nothing of the upload survives but its pixels: no metadata (EXIF places people a
 that a browser might take for something else.
 """
 
+import asyncio
 import io
 import warnings
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
@@ -20,6 +22,21 @@ ORIGINAL: Final = 1024
 """Longest side, in pixels, of what is kept as the photo."""
 THUMBNAILS: Final = (64, 256)
 """Squares, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """Processes one picture at a time: a large one takes 100 MB for a moment, and a pod has a few hundred."""
+
+    max_pixels: int
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "pictures"))
+
+    async def process(self, upload: bytes) -> "Photo":
+        """As `processed`, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, processed, upload, self.max_pixels)
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +60,13 @@ def processed(upload: bytes, max_pixels: int) -> Photo:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
             with Image.open(io.BytesIO(upload), formats=FORMATS) as opened:
                 _check_size(opened, max_pixels)
-                upright = ImageOps.exif_transpose(opened)
-                plain = _on_white(upright)
+                plain = _on_white(ImageOps.exif_transpose(_reduced(opened)))
     except UnidentifiedImageError:
         raise _unsupported() from None
     except Image.DecompressionBombError:
         raise _too_many_pixels(max_pixels) from None
     except (OSError, ValueError, SyntaxError, EOFError):
         raise Problem(422, "broken_image", "The picture cannot be decoded.") from None
-    plain.thumbnail((ORIGINAL, ORIGINAL), Image.Resampling.LANCZOS)
     squares = {size: _encoded(ImageOps.fit(plain, (size, size), Image.Resampling.LANCZOS)) for size in THUMBNAILS}
     return Photo(_encoded(plain), squares, plain.width, plain.height)
 
@@ -60,6 +75,16 @@ def _check_size(picture: Image.Image, max_pixels: int) -> None:
     """Before anything is decoded: a header of a few bytes can announce gigabytes."""
     if picture.width * picture.height > max_pixels:
         raise _too_many_pixels(max_pixels)
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    """The picture at the size that is kept, before anything else copies it: memory is what uploads can exhaust.
+
+    A JPEG is decoded at a smaller scale to begin with. Colours of a palette cannot be blended: they are looked up first.
+    """
+    smaller = picture.convert("RGBA") if picture.mode == "P" else picture
+    smaller.thumbnail((ORIGINAL, ORIGINAL), Image.Resampling.LANCZOS)
+    return smaller
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
