@@ -7,10 +7,10 @@ import platform
 import shutil
 import subprocess
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 from directory_local.errors import BuildFailed, ToolMissing
 from directory_local.repository import root
@@ -89,37 +89,49 @@ def _compile(program: GoProgram, target: Path, progress: Progress) -> None:
             "Go", f"It is needed once, to build {program.name}. Install it from https://go.dev/doc/install."
         )
     flags = [f"-tags={','.join(program.tags)}"] if program.tags else []
-    progress(f"{program.name}: fetching the pinned modules")
-    total = len(_run(program, [go, "list", "-deps", "-mod=readonly", *flags, program.package]))
+    total = len(_run(program, [go, "list", "-deps", "-mod=readonly", *flags, program.package], progress, 0))
     command = [
         *(go, "build", "-v", "-mod=readonly", "-trimpath", *flags),
         *("-ldflags", " ".join(("-s", "-w", *program.linker_flags)), "-o", str(target), program.package),
     ]
-    _run(program, command, lambda done, seconds: progress(_position(program, done, total, seconds)))
+    _run(program, command, progress, total)
 
 
-def _position(program: GoProgram, done: int, total: int, seconds: float) -> str:
-    if done >= total:
-        return f"{program.name}: linking ({seconds:.0f} s)"
-    return f"{program.name}: compiled {done} of at most {total} packages ({seconds:.0f} s)"
-
-
-def _run(
-    program: GoProgram, command: list[str], report: Callable[[int, float], None] = lambda _done, _seconds: None
-) -> deque[str]:
-    """Run a Go command and return its output's lines, reporting their number every few seconds."""
-    started = reported = time.monotonic()
-    lines: deque[str] = deque()
+def _run(program: GoProgram, command: list[str], progress: Progress, packages: int) -> list[str]:
+    """Run a Go command and return its output's lines; say every few seconds how far it is, in silence too."""
+    output = _Output()
+    started = time.monotonic()
     environment = {**os.environ, "CGO_ENABLED": "0"}
     with subprocess.Popen(
         command, cwd=program.module, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        for line in process.stdout or ():
-            if not line.startswith("go: "):
-                lines.append(line.rstrip())
-            if time.monotonic() - reported > _EVERY:
-                reported = time.monotonic()
-                report(len(lines), reported - started)
+        reader = Thread(target=output.read, args=(process.stdout or (),), daemon=True)
+        reader.start()
+        while reader.is_alive():
+            progress(f"{program.name}: {output.position(packages)} ({time.monotonic() - started:.0f} s)")
+            reader.join(_EVERY)
     if process.returncode:
-        raise BuildFailed(program.name, list(lines)[-20:])
-    return lines
+        raise BuildFailed(program.name, output.lines[-20:])
+    return output.lines
+
+
+@dataclass
+class _Output:
+    """What a Go command has printed so far: a line per package, and notes that begin with `go: `."""
+
+    lines: list[str] = field(default_factory=list)
+    downloads: int = 0
+
+    def read(self, stream: Iterable[str]) -> None:
+        for line in stream:
+            if line.startswith("go: downloading "):
+                self.downloads += 1
+            else:
+                self.lines.append(line.rstrip())
+
+    def position(self, packages: int) -> str:
+        """How far a build of so many packages is; 0 while they are not even known."""
+        if not packages:
+            return f"fetching the pinned modules, {self.downloads} so far"
+        # Packages that Go has in its own cache print nothing, so the number may never reach the total.
+        return f"compiled {len(self.lines)} of at most {packages} packages"
