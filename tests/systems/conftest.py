@@ -1,6 +1,6 @@
 """The three backends, started once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -14,3 +14,10 @@ async def rig(machine: Machine, postgres_server: Any, redis_server: Any, minio_s
     made = connect(machine)
     yield made
     await made.backends.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "rig" in request.fixturenames:
+        request.getfixturevalue("rig").forget_keys()

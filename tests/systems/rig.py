@@ -68,10 +68,19 @@ class Rig:
     backends: Backends
     kube: MemoryKube
     clock: Clock
+    prefixes: list[str] = field(default_factory=list)
 
     def tenant(self, name: str | None = None, **spec: Any) -> Tenant:
         tenant = a_tenant(name or f"t{secrets.token_hex(6)}", platform=self.platform, **spec)
+        self.prefixes.append(tenant.names.key_prefix)
         return with_credentials(replace(tenant, applied_generation=1))
+
+    def forget_keys(self) -> None:
+        """Delete the keys of every tenant given out: the tests that list all keys share this Redis."""
+        while self.prefixes:
+            prefix = self.prefixes.pop()
+            if keys := self.redis.keys(f"{prefix}*"):
+                self.redis.delete(*keys)
 
     async def converge(self, name: SystemName, tenant: Tenant, *, wanted: bool = True) -> list[str]:
         """What the operator does with a step; returns what it changed."""
@@ -90,6 +99,11 @@ class Rig:
 
     def sql(self, statement: str, **variables: str) -> str:
         return self.machine.postgres.psql(statement, variables=variables)
+
+    def statistics(self, statement: str) -> str:
+        """SQL over pg_stat_statements, which sees all databases and stays out of the directory's own."""
+        create = "CREATE EXTENSION IF NOT EXISTS pg_stat_statements;"
+        return self.machine.postgres.psql(create + statement, database="postgres")
 
     @property
     def redis(self) -> "redis.Redis[str]":

@@ -153,7 +153,7 @@ async def test_the_pools_user_reaches_all_tenants_keys_and_nothing_else(rig: Rig
         password=pool.redis_password.get_secret_value(),
         driver_info=None,
     )
-    fleet.set("t:any:key", "1", ex=5)
+    fleet.set(f"{rig.tenant().names.key_prefix}key", "1", ex=5)
     for command in (("GET", "other"), ("KEYS", "*"), ("SCAN", "0")):
         with pytest.raises(redis.exceptions.NoPermissionError):
             fleet.execute_command(*command)
