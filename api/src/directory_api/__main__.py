@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from typing import Final
 
@@ -17,7 +18,7 @@ from directory_api.settings import SecretMissing, Settings
 _LOG: Final = logging.getLogger("directory_api")
 
 
-async def serve(settings: Settings) -> None:
+def serve(settings: Settings) -> None:
     """Serve. On SIGTERM: answer 503 on /readyz, serve on for a moment, then finish what is in flight and return."""
     app = create_app(settings)
     config = uvicorn.Config(
@@ -34,8 +35,8 @@ async def serve(settings: Settings) -> None:
         timeout_keep_alive=75,  # longer than a proxy's, so that it is the proxy that closes idle connections
         h11_max_incomplete_event_size=32 * 1024,
     )
-    server = _Server(config, app, settings.drain_seconds)
-    await server.serve()
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_Server(config, app, settings.drain_seconds).serve())
 
 
 class _Server(uvicorn.Server):
@@ -45,12 +46,16 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._drain_seconds = drain_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """First SIGTERM: drain. SIGINT, or a second signal: stop now. Stopping when told to is success: exit code 0."""
         services = getattr(self._app.state, "services", None)
-        if services is None or services.health.draining or sig == signal.SIGINT:
+        if self._loop is None or services is None or services.health.draining or sig == signal.SIGINT:
             self.force_exit = self.should_exit
             self.should_exit = True
             return
@@ -72,7 +77,7 @@ def main() -> None:
         sys.exit(2)
     configure_logging(settings.log_level)
     try:
-        asyncio.run(serve(settings))
+        serve(settings)
     except SecretMissing as error:
         _LOG.critical(str(error))
         sys.exit(2)

@@ -40,7 +40,7 @@ class Services:
 
     @property
     def cursors(self) -> CursorCodec:
-        return CursorCodec(self.tokens.signing_key().derived("cursor"))
+        return CursorCodec(self.tokens.signing_key().cursor_key)
 
 
 @asynccontextmanager

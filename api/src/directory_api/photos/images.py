@@ -80,7 +80,7 @@ def _check_size(picture: Image.Image, max_pixels: int) -> None:
 def _reduced(picture: Image.Image) -> Image.Image:
     """The picture at the size that is kept, before anything else copies it: memory is what uploads can exhaust.
 
-    A JPEG is decoded at a smaller scale to begin with. Colours of a palette cannot be blended: they are looked up first.
+    A JPEG is decoded at a smaller scale to begin with. Palettes cannot be blended: they are looked up first.
     """
     smaller = picture.convert("RGBA") if picture.mode == "P" else picture
     smaller.thumbnail((ORIGINAL, ORIGINAL), Image.Resampling.LANCZOS)

@@ -40,6 +40,8 @@ class SigningKey:
     private: EllipticCurvePrivateKey
     key_id: str
     jwk: dict[str, str]
+    cursor_key: bytes
+    """For what else must be signed, the same in every process that holds the key."""
 
     @classmethod
     def from_pem(cls, pem: str) -> "SigningKey":
@@ -50,16 +52,11 @@ class SigningKey:
         numbers = private.public_key().public_numbers()
         jwk = {"crv": "P-256", "kty": "EC", "x": _coordinate(numbers.x), "y": _coordinate(numbers.y)}
         thumbprint = sha256(json.dumps(jwk, separators=(",", ":"), sort_keys=True).encode()).digest()
-        return cls(private, base64.urlsafe_b64encode(thumbprint).decode().rstrip("="), jwk)
+        return cls(private, base64.urlsafe_b64encode(thumbprint).decode().rstrip("="), jwk, _derived(private, "cursor"))
 
     @property
     def public(self) -> EllipticCurvePublicKey:
         return self.private.public_key()
-
-    def derived(self, purpose: str) -> bytes:
-        """A 32-byte key for another purpose, the same in every process that holds this one (RFC 5869)."""
-        secret = self.private.private_numbers().private_value.to_bytes(32, "big")
-        return HKDF(hashes.SHA256(), 32, salt=None, info=f"directory:{purpose}".encode()).derive(secret)
 
 
 @dataclass(slots=True)
@@ -163,3 +160,9 @@ class _Signed:
 
 def _coordinate(number: int) -> str:
     return base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
+
+
+def _derived(private: EllipticCurvePrivateKey, purpose: str) -> bytes:
+    """A 32-byte key for another purpose (RFC 5869)."""
+    secret = private.private_numbers().private_value.to_bytes(32, "big")
+    return HKDF(hashes.SHA256(), 32, salt=None, info=f"directory:{purpose}".encode()).derive(secret)
