@@ -47,7 +47,7 @@ BREAKS = {
         "dt_drifting",
     ),
     "group membership revoked": Break(
-        lambda w: w.sql("revoke directory_api from dt_drifting"),
+        lambda w: w.sql("revoke directory_api from dt_drifting granted by directory_makers"),
         lambda w: w.sql("select pg_has_role('dt_drifting', 'directory_api', 'member')") == "t",
         "membership",
     ),

@@ -2,15 +2,17 @@
 
 import json
 import time
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import jwt
+from jwt.warnings import InsecureKeyLengthWarning
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.traces import redis_admin
-from tests.support.world import World
+from tests.support.world import World, settled
 
 _REDIS_WRITES = ("set", "del", "acl|setuser", "acl|deluser", "acl|save", "expire", "unlink")
 
@@ -36,6 +38,12 @@ class Writes:
 def writes(world: World) -> Writes:
     """How much the operator has written so far."""
     return Writes(len(kubernetes_writes(world)), _postgres(world), _redis(world), _s3(world))
+
+
+def at_rest(world: World) -> Writes:
+    """The same once nothing more is written. MinIO counts for ten seconds before it tells."""
+    count: Writes = settled(lambda: writes(world), for_seconds=12, timeout=60)
+    return count
 
 
 def kubernetes_writes(world: World) -> list[dict[str, Any]]:
@@ -74,7 +82,9 @@ def _s3(world: World) -> int:
     """Requests that change something, by MinIO's own counter. Session credentials are a POST without an API name."""
     minio = world.machine.minio
     claims = {"sub": minio.access_key_id, "iss": "prometheus", "exp": int(time.time()) + 60}
-    token = jwt.encode(claims, minio.secret_access_key, algorithm="HS512")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureKeyLengthWarning)  # MinIO's own scheme: its secret key signs
+        token = jwt.encode(claims, minio.secret_access_key, algorithm="HS512")
     answer = httpx.get(f"{minio.endpoint}/minio/v2/metrics/cluster", headers={"Authorization": f"Bearer {token}"})
     answer.raise_for_status()
     families = text_string_to_metric_families(answer.text)
