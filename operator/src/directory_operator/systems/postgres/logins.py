@@ -109,7 +109,7 @@ def _within_reach(login: Login, settings: LoginSettings, found: ObservedRole) ->
             found.mark is not None and found.mark.credential != login.mark.credential,
             "password is of another generation",
         ),
-        *((True, f"is no member of {group}") for group in missing),
+        *((True, f"membership of {group} is missing") for group in missing),
     )
     return tuple(text for differs, text in checks if differs)
 
