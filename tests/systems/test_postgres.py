@@ -63,7 +63,10 @@ BROKEN = {
         "GRANT directory_api TO {role} WITH ADMIN OPTION",
         "recreate login role {role} (is a member of directory_api (admin, inherit, set))",
     ),
-    "group gone": ("REVOKE directory_api FROM {role} GRANTED BY directory_makers", "(membership of directory_api is missing)"),
+    "group gone": (
+        "REVOKE directory_api FROM {role} GRANTED BY directory_makers",
+        "(membership of directory_api is missing)",
+    ),
     "a member": ("GRANT {role} TO directory_pooled", "recreate login role {role} (has directory_pooled as a member)"),
     "other tenant's setting": (
         "ALTER ROLE {role} IN DATABASE directory SET directory.tenant_id = '00000000-0000-0000-0000-000000000000'",
