@@ -43,20 +43,32 @@ def test_a_login_that_row_security_does_not_bind_is_never_ready(backends: Backen
 
 
 @pytest.mark.parametrize(
-    ("harm", "reason"),
+    ("harm", "repair", "reason"),
     [
-        ("ALTER ROLE {role} BYPASSRLS", "row-level security does not bind this login"),
-        ("GRANT directory_owner TO {role}", "this login can act as the owner"),
+        (
+            "ALTER ROLE {role} BYPASSRLS",
+            "ALTER ROLE {role} NOBYPASSRLS",
+            "row-level security does not bind this login",
+        ),
+        (
+            "GRANT directory_owner TO {role}",
+            "REVOKE directory_owner FROM {role}",
+            "this login can act as the owner",
+        ),
     ],
 )
 def test_a_process_notices_when_row_security_stops_binding(
-    backends: Backends, tmp_path: Path, harm: str, reason: str
+    backends: Backends, tmp_path: Path, harm: str, repair: str, reason: str
 ) -> None:
     login = backends.pooled_login(f"dp_{uuid4().hex[:8]}")
     with serving_login(backends, login, tmp_path) as api:
         backends.machine.postgres.psql(harm.format(role=login.role))
-        eventually(lambda: reason in _reasons(api))
-        assert api.get("/healthz").status_code == 200
+        try:
+            eventually(lambda: reason in _reasons(api))
+            assert api.get("/healthz").status_code == 200
+        finally:
+            backends.machine.postgres.psql(repair.format(role=login.role))
+        eventually(lambda: api.get("/readyz").status_code == 200)
 
 
 def test_another_schema_than_the_codes_stops_the_start(backends: Backends, tmp_path: Path) -> None:
