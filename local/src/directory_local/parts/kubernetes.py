@@ -111,7 +111,7 @@ class Kubernetes:
 
     def get(self, path: str, *, timeout: float = 10) -> Any:
         """The administrator's GET of a path such as `/api/v1/namespaces`, as JSON. None if there is no such object."""
-        answer = probes.get(self.ports.api, path, tls=self._tls, timeout=timeout)
+        answer = probes.get(self.ports.api, path, tls=self.tls, timeout=timeout)
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
         if answer.status != HTTPStatus.OK:
@@ -128,10 +128,11 @@ class Kubernetes:
 
     def is_ready(self) -> bool:
         """True once the API server serves, its own start-up (RBAC roles, priority classes) included."""
-        return probes.is_ok(self.ports.api, "/readyz", tls=self._tls)
+        return probes.is_ok(self.ports.api, "/readyz", tls=self.tls)
 
     @cached_property
-    def _tls(self) -> ssl.SSLContext:
+    def tls(self) -> ssl.SSLContext:
+        """TLS of a client that is the administrator."""
         client = self._client_pair(Subject("directory-admin", ["system:masters"], usages=("client",)))
         context = ssl.create_default_context(cafile=str(self.authority.files.certificate))
         context.load_cert_chain(client.certificate, client.key)

@@ -41,8 +41,8 @@ class Deletion:
             farewell = await self._dismantle(body)
         except StepError as error:
             return await self._blocked(key, body, error)
-        await self.writer.recorder.record(body, farewell)
         await self._let_go(key, body)
+        await self.writer.recorder.record(body, farewell)  # afterwards, or a refused write would have it said twice
         self.metrics.deleted()
         return None
 
