@@ -34,7 +34,7 @@ async def page(connection: TenantConnection, after: str, limit: int) -> list[Row
 
 
 _GET: Final = "SELECT " + _COLUMNS + " FROM directory.accounts WHERE tenant_id = $1 AND account_id = $2"
-_LOCK: Final = _GET + " FOR UPDATE"
+_LOCK: Final = _GET + " FOR NO KEY UPDATE"
 
 
 async def get(connection: TenantConnection, account_id: UUID) -> Row | None:
@@ -92,6 +92,6 @@ async def lock_super_admins(connection: TenantConnection) -> frozenset[UUID]:
     rows = await connection.rows(
         """SELECT account_id FROM directory.accounts
            WHERE tenant_id = $1 AND role = 'SuperAdmin' AND disabled_at IS NULL
-           ORDER BY account_id FOR UPDATE"""
+           ORDER BY account_id FOR NO KEY UPDATE"""
     )
     return frozenset(row["account_id"] for row in rows)

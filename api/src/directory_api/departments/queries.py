@@ -30,7 +30,7 @@ async def page(connection: TenantConnection, after: tuple[str, UUID], limit: int
 
 
 _GET: Final = "SELECT " + _COLUMNS + " FROM directory.departments WHERE tenant_id = $1 AND department_id = $2"
-_LOCK: Final = _GET + " FOR UPDATE"
+_LOCK: Final = _GET + " FOR NO KEY UPDATE"
 
 
 async def get(connection: TenantConnection, department_id: UUID) -> Row | None:

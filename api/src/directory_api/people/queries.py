@@ -74,7 +74,8 @@ async def page(connection: TenantConnection, query: PersonQuery, after: tuple[st
 
 
 _GET: Final = _FROM + " AND p.person_id = $2"
-_LOCK: Final = _GET + " FOR UPDATE OF p"
+# Not FOR UPDATE, which would make those wait who only refer to the row, and lock each other out in a circle.
+_LOCK: Final = _GET + " FOR NO KEY UPDATE OF p"
 
 
 async def get(connection: TenantConnection, person_id: UUID) -> Row | None:
