@@ -29,6 +29,8 @@ class Dispatcher:
         self._queue = queue
         self._metrics = metrics
         self._children: dict[str, bytes] = {}
+        self._generations: dict[str, tuple[str, int]] = {}
+        """By key, uid and generation that were queued last."""
 
     def tenant_seen(self, event: str | None, body: Body) -> None:
         """A DirectoryTenant was listed, added, changed or deleted."""
@@ -37,8 +39,13 @@ class Dispatcher:
             self._forget(key, body["metadata"]["uid"])
             return
         own = self._kube.wrote(body)
-        if self._store.update(key, body) and not own:
-            self._claims.update(key, body)
+        fresh = self._store.update(key, body)
+        if (newest := self._store.get(key)) is None:
+            return  # late news of a tenant that is gone
+        self._claims.update(key, newest)
+        # Our own status write may be the first to show what a user changed meanwhile: a generation is always news.
+        if (fresh and not own) or self._generations.get(key) != _generation(newest):
+            self._generations[key] = _generation(newest)
             self._queue.add(key, Lane.FAST)
         self._metrics.tenants.set(len(self._store))
 
@@ -50,7 +57,9 @@ class Dispatcher:
             self._children.pop(uid, None)
         else:
             self._children[uid] = _fingerprint(child)
-        ours = event is None or self._kube.wrote(child) or known == self._children.get(uid)
+        # A child met for the first time in a list is left to the sweep; one that changed while no watch ran is not.
+        listed_first = event is None and known is None
+        ours = listed_first or self._kube.wrote(child) or known == self._children.get(uid)
         if event == "DELETED" or not ours:
             self.enqueue(f"{metadata['namespace']}/{metadata['labels'][TENANT_LABEL]}")
 
@@ -67,17 +76,20 @@ class Dispatcher:
 
     async def sweep(self) -> None:
         """List every tenant anew, notice those that went while the watch was broken, and queue all of them."""
+        before = {body["metadata"]["uid"] for _, body in self._store.items()}
         listed = await self._kube.list_objects(API_VERSION, "DirectoryTenant")
         for item in listed:
             # A list leaves out each item's own type.
             body = {"apiVersion": API_VERSION, "kind": "DirectoryTenant", **item}
             if self._store.update(key_of(body), body):
                 self._claims.update(key_of(body), body)
-        present = {item["metadata"]["uid"] for item in listed}
+        # The list is as old as its first page: what came since is missing from it and not gone.
+        gone = before - {item["metadata"]["uid"] for item in listed}
         for key, body in self._store.items():
-            if body["metadata"]["uid"] not in present:
+            if body["metadata"]["uid"] in gone:
                 self._forget(key, body["metadata"]["uid"])
             else:
+                self._generations[key] = _generation(body)
                 self._queue.add(key, Lane.SLOW)
         self._metrics.tenants.set(len(self._store))
         self._metrics.last_sweep.set_to_current_time()
@@ -96,9 +108,14 @@ class Dispatcher:
         if self._store.get(key):
             return  # a new tenant of that name is known already
         self._queue.forget(key)
+        self._generations.pop(key, None)
         for heir in self._claims.remove(key):
             self.enqueue(heir)
         self._metrics.tenants.set(len(self._store))
+
+
+def _generation(body: Body) -> tuple[str, int]:
+    return body["metadata"]["uid"], body["metadata"]["generation"]
 
 
 def _fingerprint(child: Body) -> bytes:

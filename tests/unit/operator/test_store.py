@@ -29,11 +29,25 @@ def test_an_older_version_never_replaces_a_newer_one() -> None:
 def test_a_recreated_object_replaces_and_a_late_delete_of_the_first_is_ignored() -> None:
     store = ObjectStore()
     store.update("tenants/a", a_body("a", version=10, uid="first"))
-    assert store.update("tenants/a", a_body("a", version=5, uid="second"))
+    assert store.update("tenants/a", a_body("a", version=15, uid="second"))
     store.remove("tenants/a", "first")
     assert store.get("tenants/a") is not None
     store.remove("tenants/a", "second")
     assert store.get("tenants/a") is None
+
+
+def test_what_is_gone_never_comes_back_by_late_news() -> None:
+    store = ObjectStore()
+    store.update("tenants/a", a_body("a", version=10, uid="first"))
+    store.remove("tenants/a", "first")
+    assert not store.update("tenants/a", a_body("a", version=11, uid="first"))
+    assert store.get("tenants/a") is None
+
+
+def test_an_old_list_never_puts_a_predecessor_in_place_of_its_successor() -> None:
+    store = ObjectStore()
+    store.update("tenants/a", a_body("a", version=20, uid="second"))
+    assert not store.update("tenants/a", a_body("a", version=10, uid="first"))
 
 
 def test_the_elder_holds_the_slug_whatever_the_order_of_events() -> None:

@@ -1,13 +1,17 @@
 """The tenants this operator knows, as last seen, and which of them claims a slug or a host. No I/O.
 
 The reconcile reads objects from here instead of from the API server. `update` keeps the newer of two versions, so that
-a late event never undoes what our own write has already told us.
+a late event or a list that took its time never undoes what is known already.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 Body = dict[str, Any]
+
+GONE_LIMIT: Final = 20_000
+"""How many deleted objects are remembered: what still speaks of them arrives within seconds."""
 
 
 def key_of(body: Body) -> str:
@@ -20,17 +24,21 @@ class ObjectStore:
 
     def __init__(self) -> None:
         self._bodies: dict[str, Body] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
 
     def update(self, key: str, body: Body) -> bool:
-        """Keep `body` if it is newer than what is known; True if it was."""
+        """Keep `body` if it is newer than what is known and not of a deleted object; True if it was."""
         known = self._bodies.get(key)
-        if known and known["metadata"]["uid"] == body["metadata"]["uid"] and _version(known) >= _version(body):
+        if body["metadata"]["uid"] in self._gone or (known and _version(known) >= _version(body)):
             return False
         self._bodies[key] = body
         return True
 
     def remove(self, key: str, uid: str) -> None:
-        """Forget an object, unless another one took its name meanwhile."""
+        """Forget an object for good; another one that took its name meanwhile stays."""
+        self._gone[uid] = None
+        if len(self._gone) > GONE_LIMIT:
+            self._gone.popitem(last=False)
         known = self._bodies.get(key)
         if known and known["metadata"]["uid"] == uid:
             del self._bodies[key]
