@@ -1,8 +1,8 @@
 """The work queue: one entry per key, two lanes, ageing, bounded concurrency, back-off with jitter.
 
 A key waits at most once and is never worked on twice at the same time; a change that arrives meanwhile makes it wait
-again. The fast lane (somebody changed something) goes before the slow one (sweeps, retries), except that an entry
-which has waited for `patience` goes first whatever its lane: neither lane starves.
+again. The fast lane (somebody changed something) goes before the slow one (sweeps, retries). Once something there has
+waited for `PATIENCE`, the lanes take turns: neither starves.
 """
 
 import asyncio
@@ -50,6 +50,7 @@ class WorkQueue:
         self._delayed: dict[str, asyncio.TimerHandle] = {}
         self._failures: dict[str, int] = {}
         self._wake = asyncio.Event()
+        self._last = Lane.FAST
 
     def add(self, key: str, lane: Lane) -> None:
         """Work on `key` as soon as possible; a delayed retry of it is overtaken."""
@@ -97,10 +98,9 @@ class WorkQueue:
     def _pop(self) -> str | None:
         fast, slow = self._waiting[Lane.FAST], self._waiting[Lane.SLOW]
         starving = slow and self.oldest_age(Lane.SLOW) > PATIENCE
-        for lane in (slow, fast) if starving else (fast, slow):
-            if lane:
-                return lane.popitem(last=False)[0]
-        return None
+        self._last = Lane.SLOW if slow and (not fast or (starving and self._last is Lane.FAST)) else Lane.FAST
+        lane = self._waiting[self._last]
+        return lane.popitem(last=False)[0] if lane else None
 
     async def _one(self, key: str, work: Work) -> None:
         retry: Retry | None = Retry()

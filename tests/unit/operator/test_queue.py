@@ -102,6 +102,22 @@ async def test_an_old_entry_of_the_slow_lane_is_not_starved(monkeypatch: pytest.
     assert seen == ["slow", "fast"]
 
 
+async def test_a_long_sweep_does_not_starve_the_fast_lane_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "PATIENCE", -1.0)
+    seen: list[str] = []
+
+    async def work(key: str) -> None:
+        seen.append(key)
+
+    queue = a_queue()
+    for number in range(3):
+        queue.add(f"slow-{number}", Lane.SLOW)
+        queue.add(f"fast-{number}", Lane.FAST)
+    async with running(queue, work):
+        await idle(queue)
+    assert seen == ["slow-0", "fast-0", "slow-1", "fast-1", "slow-2", "fast-2"]
+
+
 async def test_concurrency_is_bounded() -> None:
     gate = asyncio.Event()
     started: list[str] = []
