@@ -1,9 +1,9 @@
 """An outside system in memory, complete enough to run the real loop on it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from directory_operator.errors import StepError
 from directory_operator.systems.protocol import SystemName
 from directory_operator.tenant.model import Tenant
 
@@ -25,12 +25,14 @@ class FakeSystem:
 
     name: SystemName
     diary: list[str]
-    broken: dict[str, StepError] = field(default_factory=dict)
+    broken: dict[str, Exception] = field(default_factory=dict)
     holds: dict[str, str] = field(default_factory=dict)
     routine: bool = False
     deaf: bool = False
     """Apply is accepted and has no effect."""
     remark: str = ""
+    gate: asyncio.Event | None = None
+    """Apply waits for it."""
 
     def desired(self, tenant: Tenant) -> str | None:
         return tenant.spec.display_name
@@ -44,6 +46,8 @@ class FakeSystem:
         return () if desired == observed else (Turn(desired, self.routine),)
 
     async def apply(self, tenant: Tenant, change: Turn) -> None:
+        if self.gate:
+            await self.gate.wait()
         self._do("apply")
         if self.deaf:
             return

@@ -7,11 +7,13 @@ stored one is never written.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from directory_operator.errors import StepError
 from directory_operator.reasons import Reason
 
 Status = Literal["True", "False", "Unknown"]
+WAITS_FOR_OTHERS: Final = "waits for the spec or its rival to change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,20 @@ def verdict(steps: Sequence[Condition], *, terminal: bool, url: str) -> Verdict:
     message = f"{failed.type}: {failed.message}"
     ready = Condition("Ready", "False", failed.reason, message)
     if terminal:
-        progressing = Condition("Progressing", "False", failed.reason, "waits for the spec or its rival to change")
+        progressing = Condition("Progressing", "False", failed.reason, WAITS_FOR_OTHERS)
         return Verdict(ready, progressing, Condition("Stalled", "True", failed.reason, message))
     retrying = Condition("Progressing", "True", Reason.RETRYING, message)
     return Verdict(ready, retrying, Condition("Stalled", "False", Reason.NOT_STALLED))
+
+
+def gated(error: StepError) -> tuple[Condition, ...]:
+    """What is written when no step was taken. The steps' own conditions stay, at the generation they are from."""
+    ready = Condition("Ready", "False", error.reason, error.message)
+    if error.terminal:
+        progressing = Condition("Progressing", "False", error.reason, WAITS_FOR_OTHERS)
+        return (ready, progressing, Condition("Stalled", "True", error.reason, error.message))
+    retrying = Condition("Progressing", "True", Reason.RETRYING, error.message)
+    return (ready, retrying, Condition("Stalled", "False", Reason.NOT_STALLED))
 
 
 def reconciling(message: str) -> tuple[Condition, ...]:

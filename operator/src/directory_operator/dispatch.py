@@ -91,6 +91,9 @@ class Dispatcher:
             else:
                 self._generations[key] = _generation(body)
                 self._queue.add(key, Lane.SLOW)
+        for key in self._claims.claimants():
+            if self._store.get(key) is None:  # it was found gone by a read, and no event said so
+                self._drop(key)
         self._metrics.tenants.set(len(self._store))
         self._metrics.last_sweep.set_to_current_time()
 
@@ -107,11 +110,14 @@ class Dispatcher:
         self._store.remove(key, uid)
         if self._store.get(key):
             return  # a new tenant of that name is known already
+        self._drop(key)
+        self._metrics.tenants.set(len(self._store))
+
+    def _drop(self, key: str) -> None:
         self._queue.forget(key)
         self._generations.pop(key, None)
         for heir in self._claims.remove(key):
             self.enqueue(heir)
-        self._metrics.tenants.set(len(self._store))
 
 
 def _generation(body: Body) -> tuple[str, int]:

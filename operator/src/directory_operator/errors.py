@@ -21,6 +21,28 @@ class StepError(Exception):
         self.message = message
 
 
+class Interrupted(Exception):
+    """Not a step's condition: the attempt as a whole is given up, and begins anew with a fresh look at the tenant."""
+
+
+class Unexpected(StepError):
+    """An error that nobody foresaw: a defect of the operator. Its text can quote anything, so only its type is told."""
+
+    def __init__(self, error: Exception) -> None:
+        """Name the type."""
+        super().__init__(
+            f"{type(error).__name__} surprised the operator: its log says where. This is retried by itself; please "
+            "report it"
+        )
+
+
+class ObjectRefused(StepError):
+    """The Kubernetes API did not take a request: validation, a quota or a policy is in the way; its words say which."""
+
+    reason = Reason.OBJECT_REFUSED
+    retry_after = 60.0  # nothing tells when a quota or policy changes
+
+
 class SystemUnavailable(StepError):
     """A backend did not answer, or answered that it can't work now."""
 

@@ -14,26 +14,22 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio import client, config
 
-from directory_operator.errors import AccessDenied, SystemUnavailable
+from directory_operator.errors import AccessDenied, Interrupted, ObjectRefused, SystemUnavailable
 from directory_operator.manifests import FIELD_MANAGER, Manifest, ObjectRef, collection_path
 
 WRITTEN_LIMIT: Final = 20_000
 """How many of our own writes are remembered: their watch events arrive within seconds."""
 
 
-class ObjectConflict(Exception):
+class ObjectConflict(Interrupted):
     """The object changed under our feet, or a new one of its name took its place: read again and decide anew."""
-
-
-class ObjectRefused(Exception):
-    """The API server did not take the request, for a reason that trying again won't change."""
 
 
 class ObjectInvalid(ObjectRefused):
     """The API server's validation refused the object as it would have become."""
 
 
-class NamespaceTerminating(Exception):
+class NamespaceTerminating(Interrupted):
     """Nothing can be created in a namespace that is going away."""
 
 
@@ -70,8 +66,9 @@ class Kube:
         return await self._apply(ObjectRef.of(manifest).path, manifest)
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
-        """Server-side apply of `status` alone."""
-        return await self._apply(f"{ObjectRef.of(manifest).path}/status", manifest)
+        """Server-side apply of `status` alone; ObjectConflict if the object is gone or is another one by now."""
+        path = f"{ObjectRef.of(manifest).path}/status"
+        return await self._apply(path, manifest, missing_ok=True)
 
     async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
         """Delete in the background; an object that is gone, or is another one by now, is left alone."""
@@ -98,10 +95,14 @@ class Kube:
         """Merge patch; an object that is gone is left alone."""
         await self._call("PATCH", ref.path, patch, "application/merge-patch+json", missing_ok=True)
 
-    async def _apply(self, path: str, manifest: Manifest) -> Manifest:
+    async def _apply(self, path: str, manifest: Manifest, *, missing_ok: bool = False) -> Manifest:
         query = urlencode({"fieldManager": FIELD_MANAGER, "force": "true"})
-        applied = await self._call("PATCH", f"{path}?{query}", manifest, "application/apply-patch+yaml")
-        return self._remember(applied or {})
+        applied = await self._call(
+            "PATCH", f"{path}?{query}", manifest, "application/apply-patch+yaml", missing_ok=missing_ok
+        )
+        if applied is None:
+            raise ObjectConflict(path)
+        return self._remember(applied)
 
     def _remember(self, obj: Manifest) -> Manifest:
         self._written[_version(obj)] = None

@@ -3,8 +3,11 @@
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 from typing import Final
+
+from directory_operator.errors import StepError
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -21,9 +24,17 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            line["exception"] = _where(record.exc_info[1])
         return json.dumps(line, default=str)
+
+
+def _where(error: BaseException) -> str:
+    """Types and places of an error and its causes. A driver's own words can quote a secret: only ours are repeated."""
+    words = f": {error.message}" if isinstance(error, StepError) else ""
+    told = "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__ + words
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return f"{_where(cause)}\n\n{told}" if cause else told
 
 
 def configure(level: str) -> None:

@@ -6,12 +6,12 @@ and sweep are the same call.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from directory_operator.conditions import Condition
-from directory_operator.errors import NotReady, StepError
+from directory_operator.errors import Interrupted, NotReady, StepError, Unexpected
 from directory_operator.reasons import Reason
 from directory_operator.steps import STEPS, Step, waves
 from directory_operator.systems.protocol import Change, System, SystemName
@@ -20,6 +20,8 @@ from directory_operator.tenant.model import Tenant
 logger = logging.getLogger(__name__)
 
 Systems = Mapping[SystemName, System[Any, Any, Any]]
+
+Result = TypeVar("Result")
 
 _WAVES: Final = waves(STEPS)
 
@@ -78,7 +80,7 @@ async def converge(tenant: Tenant, systems: Systems) -> Outcome:
     """Make everything of the tenant as its spec asks; steps that don't depend on a failed one still run."""
     reports: dict[SystemName, StepReport] = {}
     for wave in _WAVES:
-        results = await asyncio.gather(*(_run(step, systems, tenant, reports) for step in wave))
+        results = await _together(_run(step, systems, tenant, reports) for step in wave)
         for tenant_after, report in results:
             reports[report.step.system] = report
             if tenant_after is not None:
@@ -94,7 +96,7 @@ async def dismantle(tenant: Tenant, systems: Systems) -> Outcome:
         # What comes earlier in the table is still needed by what could not be removed; closing what is kept never is.
         going = [step for step in wave if retained(tenant, step.system) or not stuck]
         reports += [StepReport(step, waits_for=stuck, settled=False) for step in wave if step not in going]
-        reports += await asyncio.gather(*(_remove(step, systems[step.system], tenant) for step in going))
+        reports += await _together(_remove(step, systems[step.system], tenant) for step in going)
     return Outcome(tuple(reports))
 
 
@@ -114,14 +116,17 @@ async def _run(
     system = systems[step.system]
     try:
         observed = await _settle(system, tenant, applied, wanted=True)
-    except StepError as error:
-        _log(tenant, step, error)
-        return None, StepReport(step, tuple(applied), error, settled=False)
-    enriched = system.enrich(tenant, observed)
+        enriched = system.enrich(tenant, observed)
+    except Interrupted:
+        raise
+    except Exception as error:  # noqa: BLE001 - becomes the step's condition
+        return None, StepReport(step, tuple(applied), _told(tenant, step, error), settled=False)
     try:
         remark = await system.check(enriched)
-    except StepError as error:
-        return enriched, StepReport(step, tuple(applied), error)
+    except Interrupted:
+        raise
+    except Exception as error:  # noqa: BLE001 - becomes the step's condition
+        return enriched, StepReport(step, tuple(applied), _told(tenant, step, error))
     return enriched, StepReport(step, tuple(applied), remark=remark)
 
 
@@ -147,9 +152,10 @@ async def _remove(step: Step, system: System[Any, Any, Any], tenant: Tenant) -> 
             await system.release(tenant)
         else:
             await _settle(system, tenant, applied, wanted=False)
-    except StepError as error:
-        _log(tenant, step, error)
-        return StepReport(step, tuple(applied), error, settled=False)
+    except Interrupted:
+        raise
+    except Exception as error:  # noqa: BLE001 - becomes the step's condition
+        return StepReport(step, tuple(applied), _told(tenant, step, error), settled=False)
     return StepReport(step, tuple(applied))
 
 
@@ -170,6 +176,20 @@ async def _settle(system: System[Any, Any, Any], tenant: Tenant, applied: list[C
     return observed
 
 
-def _log(tenant: Tenant, step: Step, error: StepError) -> None:
-    fields = {"tenant": tenant.key, "step": step.system, "reason": str(error.reason), "problem": error.message}
-    logger.warning("step not finished", extra=fields)
+async def _together(attempts: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Run side by side. What one raises is raised when all have ended: nothing goes on behind the next attempt."""
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]
+
+
+def _told(tenant: Tenant, step: Step, error: Exception) -> StepError:
+    """Log the error; a surprise becomes a condition that says so."""
+    fields = {"tenant": tenant.key, "step": step.system}
+    if not isinstance(error, StepError):
+        logger.error("step failed unexpectedly", extra=fields, exc_info=error)
+        return Unexpected(error)
+    logger.warning("step not finished", extra={**fields, "reason": str(error.reason), "problem": error.message})
+    return error

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from directory_operator.errors import StepError
+from directory_operator.errors import Interrupted, StepError
 from directory_operator.events import EventText, manifest
-from directory_operator.kube import Kube, NamespaceTerminating, ObjectConflict, ObjectRefused
+from directory_operator.kube import Kube
 
 logger = logging.getLogger(__name__)
 
@@ -30,5 +30,5 @@ class Recorder:
         )
         try:
             await self._kube.create(event)
-        except (StepError, ObjectConflict, NamespaceTerminating, ObjectRefused) as error:
+        except (StepError, Interrupted) as error:
             logger.warning("event not written", extra={"problem": type(error).__name__})

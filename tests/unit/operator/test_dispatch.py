@@ -131,6 +131,19 @@ async def test_a_sweep_forgets_what_went_while_no_watch_ran() -> None:
     assert desk.store.get(KEY) is None
 
 
+async def test_a_sweep_passes_on_the_claims_of_a_tenant_that_a_read_found_gone() -> None:
+    desk = Desk()
+    heir = a_tenant(version=2, name="heir", uid="two", slug="acme")
+    desk.dispatcher.tenant_seen("ADDED", a_tenant(version=1))
+    desk.dispatcher.tenant_seen("ADDED", heir)
+    desk.queued()
+    desk.store.remove(KEY, "one")
+    desk.kube.listed = [heir]
+    await desk.dispatcher.sweep()
+    assert desk.claims.rival("tenants/heir") is None
+    assert desk.queued() == ["tenants/heir"]
+
+
 async def test_a_recreated_tenant_outlives_the_late_deletion_of_the_first() -> None:
     desk = Desk()
     desk.dispatcher.tenant_seen("ADDED", a_tenant(version=1))

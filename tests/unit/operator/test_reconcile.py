@@ -1,14 +1,17 @@
 """The loop, run on systems in memory."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import get_args
 
 import pytest
 
-from directory_operator.errors import Conflict, NotReady, StepError, SystemUnavailable
+from directory_operator.errors import Conflict, Interrupted, NotReady, StepError, SystemUnavailable
 from directory_operator.reasons import Reason
-from directory_operator.reconcile import Outcome, converge, dismantle
+from directory_operator.reconcile import Outcome, Systems, converge, dismantle
 from directory_operator.steps import STEPS, Step, waves
 from directory_operator.systems.protocol import SystemName
+from directory_operator.tenant.model import Tenant
 from tests.support.builders import a_tenant
 from tests.support.fakes import FakeSystem
 
@@ -181,6 +184,36 @@ async def test_a_stuck_removal_keeps_the_claim_but_never_the_sealing(policy: str
     assert world.did("release") == (["s3", "postgres"] if policy == "Retain" else [])
     assert "postgres" not in world.did("apply")
     assert "credentials" not in world.did("apply")
+
+
+@pytest.mark.parametrize("attempt", [converge, dismantle])
+async def test_a_surprise_is_told_in_the_steps_own_condition(
+    attempt: Callable[[Tenant, Systems], Awaitable[Outcome]],
+) -> None:
+    world = World()
+    world.systems["s3"].broken["observe"] = RuntimeError("password=hunter2")
+    outcome = await attempt(a_tenant(deletionPolicy="Delete"), world.systems)
+    assert statuses(outcome)["s3"] == "InternalError"
+    assert statuses(outcome)["redis"] == "Ready"
+    assert [error.message for error in outcome.errors] == [
+        "RuntimeError surprised the operator: its log says where. This is retried by itself; please report it"
+    ]
+
+
+async def test_an_interrupted_attempt_ends_only_when_none_of_its_steps_runs_any_more() -> None:
+    """Else the next attempt at the same tenant, which may be its deletion, would race with what this one left."""
+    world = World()
+    world.systems["s3"].broken["observe"] = Interrupted("namespace goes away")
+    gate = asyncio.Event()
+    world.systems["redis"].gate = gate
+    attempt = asyncio.create_task(converge(a_tenant(), world.systems))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not attempt.done()
+    gate.set()
+    with pytest.raises(Interrupted):
+        await attempt
+    assert "redis" in world.did("apply")
 
 
 async def test_every_crash_point_converges_on_the_next_run() -> None:

@@ -2,15 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 from directory_operator.children import ApplyObject, ChildChange
-from directory_operator.errors import NotReady
-from directory_operator.kube import Kube, ObjectConflict, ObjectInvalid, ObjectRefused
+from directory_operator.errors import NotReady, ObjectRefused
+from directory_operator.kube import Kube, ObjectConflict, ObjectInvalid
 from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.reasons import Reason
-
-_REFUSAL_PATIENCE: Final = 60.0  # seconds; nothing tells when a quota or policy changes
 
 
 async def live_objects(kube: Kube, refs: Sequence[ObjectRef], *, expected: bool) -> dict[ObjectRef, Manifest]:
@@ -42,7 +39,7 @@ async def carry_out(kube: Kube, change: ChildChange) -> None:
 def refusal(change: object, error: ObjectRefused) -> NotReady:
     """A quota, a policy or an admission webhook of the cluster is in the way; its own words say which."""
     message = f"{change} was refused: {error}. Change what refuses it, or the spec that asks for it."
-    return NotReady(message, Reason.OBJECT_REFUSED, _REFUSAL_PATIENCE)
+    return NotReady(message, Reason.OBJECT_REFUSED, error.retry_after)
 
 
 async def _apply(kube: Kube, manifest: Manifest) -> None:

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from directory_operator.conditions import Condition, reconciling, verdict
-from directory_operator.errors import Conflict, StepError
+from directory_operator.conditions import gated, reconciling, verdict
+from directory_operator.errors import Conflict, ObjectRefused, StepError
 from directory_operator.events import drift
 from directory_operator.kube import NamespaceTerminating, ObjectConflict
 from directory_operator.manifests import ObjectRef
@@ -61,7 +61,10 @@ class TenantController:
             tenant, systems = self._placed(key, body)
         except StepError as error:
             return await self._gated(key, body, error)
-        body = await self._with_finalizer(key, body)
+        try:
+            body = await self._with_finalizer(key, body)
+        except ObjectRefused as error:
+            return await self._gated(key, body, error)
         body = await self._announce(key, body, tenant)
         started = self.writer.now()
         outcome = await converge(tenant, systems)
@@ -87,13 +90,7 @@ class TenantController:
 
     async def _gated(self, key: str, body: Body, error: StepError) -> Retry:
         """Nothing was touched; say why."""
-        state = verdict([Condition("Ready", "False", error.reason, error.message)], terminal=error.terminal, url="")
-        decided = (
-            replace(state.ready, message=error.message),
-            state.progressing,
-            replace(state.stalled, message=error.message if error.terminal else ""),
-        )
-        conditions = self.writer.conditions(body, decided, keep_others=True)
+        conditions = self.writer.conditions(body, gated(error), keep_others=True)
         finished = {"observedGeneration": body["metadata"]["generation"], "conditions": conditions}
         await self.writer.write(key, body, {**(body.get("status") or {}), **finished})
         return Retry(error.retry_after)

@@ -39,9 +39,9 @@ class Deletion:
             return None
         try:
             farewell = await self._dismantle(body)
+            await self._let_go(key, body)
         except StepError as error:
             return await self._blocked(key, body, error)
-        await self._let_go(key, body)
         await self.writer.recorder.record(body, farewell)  # afterwards, or a refused write would have it said twice
         self.metrics.deleted()
         return None

@@ -92,6 +92,10 @@ class Claims:
                 del self._by_name[name]
         return tuple(dict.fromkeys(heirs))
 
+    def claimants(self) -> tuple[str, ...]:
+        """Everybody who claims something."""
+        return tuple(self._by_key)
+
     def rival(self, key: str) -> tuple[str, str] | None:
         """The elder claimant of something this tenant claims, and what it is (`slug acme`); None if there is none."""
         for name in self._by_key.get(key, ()):

@@ -7,7 +7,7 @@ from typing import Any
 
 from directory_operator.conditions import Condition, merged
 from directory_operator.events import transitions
-from directory_operator.kube import Kube, ObjectConflict
+from directory_operator.kube import Kube
 from directory_operator.manifests import ObjectRef
 from directory_operator.recorder import Recorder
 from directory_operator.tenant.status import status_manifest
@@ -34,14 +34,14 @@ class StatusWriter:
         return fresh + [each for each in stored if keep_others and each["type"] not in types]
 
     async def write(self, key: str, body: Body, status: Body) -> Body:
-        """Apply `status` if it differs from the stored one; returns the object as it is afterwards."""
+        """Apply `status` if it differs from the stored one; returns the object as it is afterwards.
+
+        ObjectConflict if the object went or is another by now: without the record, nothing may be made.
+        """
         before = body.get("status") or {}
         if status == before:
             return body
-        try:
-            written = await self.kube.apply_status(status_manifest(body, status))
-        except ObjectConflict:
-            return body  # the object went, or is another by now: its own event is on the way
+        written = await self.kube.apply_status(status_manifest(body, status))
         self.store.update(key, written)
         for text in transitions(before.get("conditions", []), status["conditions"]):
             await self.recorder.record(written, text)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from directory_contract.environment import JWT_SIGNING_KEY_FILE, POSTGRES_PASSWORD_FILE, REDIS_PASSWORD_FILE
 from directory_operator.children import metadata
-from directory_operator.errors import NotReady
+from directory_operator.errors import NotReady, ObjectRefused
 from directory_operator.keys import new_generation, secret_data
-from directory_operator.kube import Kube, ObjectConflict, ObjectRefused
+from directory_operator.kube import Kube, ObjectConflict
 from directory_operator.manifests import Manifest
 from directory_operator.reasons import Reason
 from directory_operator.systems.credentials.desired import WantedSecret, wanted_secret
