@@ -7,9 +7,12 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from directory_operator.metrics import Metrics
 from directory_operator.platform.session import CONDITIONS
 from directory_operator.reasons import EventReason, Reason
+from directory_operator.settings import OperatorSettings
 from directory_operator.steps import STEPS
 from tests.house.source import REPOSITORY, Module, product
 
@@ -41,6 +44,15 @@ def test_every_condition_is_explained() -> None:
     always = {"Ready", "Progressing", "Stalled", "DeletionBlocked"}
     assert section("Conditions of a DirectoryTenant") == always | {step.condition for step in STEPS}
     assert section("Conditions of a DirectoryPlatform") == {"Ready", "PoolReady", *CONDITIONS.values()}
+
+
+def test_every_setting_and_metric_of_the_operator_is_explained_and_no_other() -> None:
+    text = (REFERENCE / "operator.md").read_text()
+    registry = CollectorRegistry()
+    Metrics(registry)
+    settings = {f"DIRECTORY_OPERATOR_{name.upper()}" for name in OperatorSettings.model_fields}
+    metrics = {family.name for family in registry.collect()}
+    assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) == settings | metrics
 
 
 def members_used(module: Module, enumeration: str) -> set[str]:
