@@ -41,15 +41,10 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I', name);
         END IF;
-        EXECUTE format('ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOBYPASSRLS NOREPLICATION', name);
+        EXECUTE format('ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION', name);
     END LOOP;
 END
 $roles$;
-
--- The operator makes one login role per dedicated tenant and one per pooled fleet. Since PostgreSQL 16 a CREATEROLE
--- login can alter and drop only the roles it made itself.
-ALTER ROLE directory_operator CREATEROLE;
-ALTER ROLE directory_migrator NOCREATEROLE;
 
 \getenv operator_password DIRECTORY_OPERATOR_PASSWORD
 \if :{?operator_password}
@@ -65,12 +60,11 @@ GRANT directory_owner TO directory_migrator WITH INHERIT FALSE, SET TRUE;
 -- The provisioner writes a tenant's first accounts, under row security like the API.
 GRANT directory_api TO directory_provisioner WITH INHERIT TRUE, SET FALSE;
 GRANT directory_provisioner TO directory_operator WITH INHERIT TRUE, SET TRUE;
--- Only to hand membership on: the operator itself gains nothing by these two.
-GRANT directory_api TO directory_operator WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
-GRANT directory_pooled TO directory_operator WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
--- Who makes a role is made an admin member of it, and PostgreSQL walks all memberships of whoever acts: with 8,000 login
--- roles of its own, the operator needs 23 ms for the next one and every other query of its waits along
--- (docs/adr/0006-role-makers.md). So the login roles are spread over 64 makers, which the operator becomes one at a time.
+-- The operator makes one login role per dedicated tenant and one per pooled fleet, but not as itself. Since PostgreSQL 16
+-- only who made a role may alter and drop it, and is made an admin member of it; and PostgreSQL walks all memberships of
+-- whoever acts: with 8,000 login roles of its own, the operator would need 23 ms for the next one, and every other query
+-- of its would wait along (docs/adr/0006-role-makers.md). So the login roles are spread over 64 makers, which the operator
+-- becomes one at a time.
 DO $makers$
 DECLARE
     name text;
@@ -93,9 +87,24 @@ $makers$;
 -- Only to hand membership on: RLS lets directory_api in, and no maker inherits it.
 GRANT directory_api TO directory_makers WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
 GRANT directory_pooled TO directory_makers WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
-GRANT SET ON PARAMETER "directory.tenant_id" TO directory_makers;
 -- `ALTER ROLE … SET directory.tenant_id` of a setting that no extension declares needs this (PostgreSQL 15 and later).
-GRANT SET ON PARAMETER "directory.tenant_id" TO directory_operator;
+GRANT SET ON PARAMETER "directory.tenant_id" TO directory_makers;
+
+-- Before there were makers, this file gave the operator itself what they have now.
+REVOKE SET ON PARAMETER "directory.tenant_id" FROM directory_operator;
+DO $former$
+DECLARE
+    former record;
+BEGIN
+    FOR former IN
+        SELECT roleid::regrole AS granted, grantor::regrole AS grantor FROM pg_auth_members
+        WHERE member = 'directory_operator'::regrole AND roleid IN ('directory_api'::regrole, 'directory_pooled'::regrole)
+    LOOP
+        -- CASCADE: a membership that the operator handed on by this right is handed on anew by its next sweep.
+        EXECUTE format('REVOKE %s FROM directory_operator GRANTED BY %s CASCADE', former.granted, former.grantor);
+    END LOOP;
+END
+$former$;
 
 -- Database and schemas ----------------------------------------------------------------------------------------------
 

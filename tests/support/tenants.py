@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from directory_contract import environment as env
 from directory_contract.context import padded_keys, signed_context
-from directory_contract.names import API_GROUP, OPERATOR_LOGIN, POOLED_GROUP, TenantNames
+from directory_contract.names import API_GROUP, OPERATOR_LOGIN, POOLED_GROUP, TenantNames, role_maker
 from directory_local.machine import Machine
 from directory_operator.systems.redis.desired import COMMANDS
 
@@ -223,9 +223,12 @@ class Backends:
         )
 
     async def _create_role(self, operator: asyncpg.Connection, login: Login, *groups: str) -> None:
-        await operator.execute(f"CREATE ROLE {login.role} LOGIN INHERIT PASSWORD '{login.password}'")
-        for group in groups:
-            await operator.execute(f"GRANT {group} TO {login.role} WITH INHERIT TRUE, SET FALSE")
+        """As the role's maker, like the operator, which itself may make none."""
+        async with operator.transaction():
+            await operator.execute(f"SET LOCAL ROLE {role_maker(login.role)}")
+            await operator.execute(f"CREATE ROLE {login.role} LOGIN INHERIT PASSWORD '{login.password}'")
+            for group in groups:
+                await operator.execute(f"GRANT {group} TO {login.role} WITH INHERIT TRUE, SET FALSE")
 
     async def _provision(self, operator: asyncpg.Connection, tenant: ProvisionedTenant, settings: object) -> None:
         stored = {"bucket": tenant.names.bucket, "hosts": [tenant.host], "rateLimitPerMinute": 1_000_000}
@@ -254,6 +257,8 @@ class Backends:
                 admin_hash(),
             )
         await self._create_role(operator, tenant.login, API_GROUP)
-        await operator.execute(
-            f"ALTER ROLE {tenant.login.role} IN DATABASE directory SET directory.tenant_id = '{tenant.tenant_id}'"
-        )
+        async with operator.transaction():
+            await operator.execute(f"SET LOCAL ROLE {role_maker(tenant.login.role)}")
+            await operator.execute(
+                f"ALTER ROLE {tenant.login.role} IN DATABASE directory SET directory.tenant_id = '{tenant.tenant_id}'"
+            )
