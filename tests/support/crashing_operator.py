@@ -37,11 +37,12 @@ class Fuse:
             if self._tenant not in text:
                 return await verb(*arguments, **keywords)
             self._left -= 1
+            fatal = self._left == 0  # now: side effects of two systems run side by side, and the count goes on
             self._tell(text)
-            if self._left == 0 and self._moment == "before":
+            if fatal and self._moment == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
             result = await verb(*arguments, **keywords)
-            if self._left == 0:
+            if fatal:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
 
