@@ -36,3 +36,18 @@ def parse_tenant(body: dict[str, Any], platform: Platform, cluster_id: str) -> T
         cluster_id=cluster_id,
         applied_generation=(body.get("status") or {}).get("lastAppliedGeneration", 0),
     )
+
+
+def refuse_platform_hosts(tenant: Tenant) -> None:
+    """Raise SpecRejected for a custom host below the base domain: each of those is, or may become, another tenant's.
+
+    Apart from parsing, since a platform that moves to another domain must not keep its tenants from being deleted.
+    """
+    base = tenant.platform.spec.ingress.base_domain.lower()
+    for index, host in enumerate(tenant.spec.hosts):
+        if host.lower() == base or host.lower().endswith(f".{base}"):
+            raise SpecRejected(
+                f"spec.hosts[{index}]",
+                f"{host} is below {base}, where DirectoryPlatform {tenant.platform.name} gives each tenant the host of "
+                f"its slug ({tenant.names.host} to this one): remove it, only domains of the tenant's own belong here",
+            )
