@@ -92,6 +92,40 @@ def test_retain_does_not_wait_for_ever_for_a_backend_that_is_down(world: World) 
     assert "ReleasedUnsealed" in [reason for reason, _ in world.events("released")]
 
 
+def test_a_tenant_that_went_unsealed_is_closed_when_the_backend_is_back(world: World) -> None:
+    world.apply("unsealed")
+    world.ready("unsealed")
+    traces = Traces(world, "unsealed")
+    traces.add_person_and_photo()
+    world.machine.supervisor.stop_program("postgres")
+    try:
+        world.delete("unsealed")  # within a minute
+    finally:
+        world.machine.start("postgres")
+    eventually(lambda: traces.registry() == "Released", timeout=30)
+    assert (traces.role(), traces.redis_user()) == ("cannot log in", None)
+    world.apply("unsealed")
+    world.ready("unsealed")
+    assert (traces.rows(), traces.objects()) == (1, 1)
+
+
+def test_a_tenant_whose_finalizer_was_taken_away_by_hand_is_closed_at_the_next_start(world: World) -> None:
+    for name in ("torn-out", "beside-it"):
+        world.apply(name, deletionPolicy="Delete")
+        world.ready(name)
+    traces = Traces(world, "torn-out")
+    traces.add_person_and_photo()
+    world.stop_operator()
+    world.delete("torn-out", wait=False)
+    world.kubectl("patch", "dt", "torn-out", "-n", "tenants", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    world.start_operator()
+    eventually(lambda: traces.registry() == "Released", timeout=15)
+    assert (traces.role(), traces.redis_user()) == ("cannot log in", None)
+    assert (traces.rows(), traces.objects()) == (1, 1)  # never more than closed
+    assert Traces(world, "beside-it").registry() == "Active"
+    world.ready("beside-it")
+
+
 def test_a_namespace_takes_its_tenants_along(world: World) -> None:
     world.kubectl("create", "namespace", "doomed")
     world.apply("inside-a", namespace="doomed", deletionPolicy="Delete")

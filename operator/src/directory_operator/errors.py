@@ -20,6 +20,11 @@ class StepError(Exception):
         super().__init__(message)
         self.message = message
 
+    @property
+    def tenant_retry(self) -> float | None:
+        """Seconds after which a tenant that met this is looked at again; None leaves it to the queue's back-off."""
+        return self.retry_after
+
 
 class Interrupted(Exception):
     """Not a step's condition: the attempt as a whole is given up, and begins anew with a fresh look at the tenant."""
@@ -44,7 +49,11 @@ class ObjectRefused(StepError):
 
 
 class SystemUnavailable(StepError):
-    """A backend did not answer, or answered that it can't work now."""
+    """A backend did not answer, or answered that it can't work now.
+
+    Its `retry_after` is the pause that the backend itself is given. Tenants back off instead, or thousands would
+    ask at the end of each pause: the platform's probe wakes them all when the backend is back.
+    """
 
     reason = Reason.BACKEND_UNREACHABLE
 
@@ -56,6 +65,11 @@ class SystemUnavailable(StepError):
         )
         self.system = system
         self.problem = problem
+
+    @property
+    def tenant_retry(self) -> float | None:
+        """The back-off's."""
+        return None
 
 
 class AccessDenied(StepError):
@@ -107,7 +121,8 @@ class DeletionRefused(StepError):
 
     reason = Reason.BACKEND_UNREACHABLE
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, retry_after: float | None = None) -> None:
         """Give the reason of the `DeletionBlocked` condition."""
         super().__init__(message)
         self.reason = reason
+        self.retry_after = retry_after

@@ -68,7 +68,7 @@ class Outcome:
     @property
     def retry_after(self) -> float | None:
         """Seconds until the earliest retry that an error asks for; None leaves it to the back-off."""
-        return min((error.retry_after for error in self.errors if error.retry_after is not None), default=None)
+        return min((error.tenant_retry for error in self.errors if error.tenant_retry is not None), default=None)
 
     @property
     def drift(self) -> tuple[Change, ...]:

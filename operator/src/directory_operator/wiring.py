@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import random
 import secrets
+import signal
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
@@ -25,6 +27,7 @@ from directory_operator.systems.ingress.system import IngressSystem
 from directory_operator.systems.workload.system import WorkloadSystem
 from directory_operator.tenant.controller import TenantController
 from directory_operator.tenant.deletion import Deletion
+from directory_operator.tenant.orphans import Orphans
 from directory_operator.tenant.store import Claims, ObjectStore
 from directory_operator.tenant.writer import StatusWriter
 
@@ -51,8 +54,8 @@ class Operator:
         store, claims = ObjectStore(), Claims()
         self.dispatcher = Dispatcher(kube=kube, store=store, claims=claims, queue=queue, metrics=metrics)
         recorder = Recorder(kube, now=now, suffix=lambda: secrets.token_hex(8))
-        self.platforms = self._platforms(kube, recorder)
         cluster_id = await cluster_identity(kube)
+        self.platforms = self._platforms(kube, recorder, Orphans(kube, store, cluster_id))
         writer = StatusWriter(kube, store, recorder, now)
         placement = self.platforms.placement
         deletion = Deletion(writer, placement, cluster_id, metrics)
@@ -67,6 +70,8 @@ class Operator:
             asyncio.create_task(self.dispatcher.sweep_forever(self._settings.sweep_interval_seconds)),
             asyncio.create_task(self.platforms.reconcile_forever(self._settings.platform_probe_seconds)),
         ]
+        for task in self._tasks:
+            task.add_done_callback(_end_with)
 
     async def stop(self) -> None:
         """Cancel what runs and close every connection; whatever was cut short is continued at the next start."""
@@ -77,7 +82,7 @@ class Operator:
             await self.platforms.close()
         await self._stack.aclose()
 
-    def _platforms(self, kube: Kube, recorder: Recorder) -> PlatformController:
+    def _platforms(self, kube: Kube, recorder: Recorder, orphans: Orphans) -> PlatformController:
         return PlatformController(
             kube=kube,
             store=ObjectStore(),
@@ -86,6 +91,7 @@ class Operator:
             namespace=self._settings.namespace,
             now=now,
             changed=self.dispatcher.enqueue_platform,
+            orphans=orphans,
         )
 
     async def _learn(self, kube: Kube) -> None:
@@ -95,6 +101,13 @@ class Operator:
             self.platforms.store.update(body["metadata"]["name"], body)
         await self.platforms.reconcile_all()
         await self.dispatcher.sweep()
+
+
+def _end_with(task: "asyncio.Task[None]") -> None:
+    """An operator that lost one of its loops looks alive and does nothing: end it, to be started anew."""
+    if not task.cancelled():
+        logger.critical("a loop of the operator ended", exc_info=task.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def object_systems(kube: Kube) -> Systems:

@@ -126,6 +126,17 @@ async def test_what_works_not_yet_still_lets_later_steps_run() -> None:
     assert outcome.retry_after == 5.0
 
 
+async def test_a_backend_that_is_down_leaves_the_pace_to_the_back_off() -> None:
+    """Its own pause is some seconds: thousands of tenants at the end of each would never let the operator rest."""
+    world = World()
+    down = SystemUnavailable("Redis", "redis.example:6379", "connection refused")
+    down.retry_after = 0.5
+    world.systems["redis"].broken["observe"] = down
+    outcome = await converge(a_tenant(), world.systems)
+    assert outcome.errors
+    assert outcome.retry_after is None
+
+
 async def test_routine_upkeep_is_no_drift() -> None:
     world = World()
     world.systems["s3"].routine = True

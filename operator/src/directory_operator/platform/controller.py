@@ -2,35 +2,37 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from directory_operator.conditions import Condition, merged
-from directory_operator.errors import NotReady, SpecRejected, StepError
+from directory_operator.errors import Interrupted, NotReady, SpecRejected, StepError, SystemUnavailable, Unexpected
 from directory_operator.events import drift, transitions
-from directory_operator.keys import secret_texts
 from directory_operator.kube import Kube, ObjectConflict
-from directory_operator.manifests import ObjectRef
 from directory_operator.placement import Placement
+from directory_operator.platform.access import read_access
 from directory_operator.platform.pool import PoolSecret
-from directory_operator.platform.session import Check, PlatformSession
-from directory_operator.platform.spec import PlatformSpec, SecretRef
+from directory_operator.platform.session import POOL_CONDITION, Check, PlatformSession
+from directory_operator.platform.spec import PlatformSpec
 from directory_operator.reasons import Reason
 from directory_operator.reconcile import Systems
 from directory_operator.recorder import Recorder
-from directory_operator.systems.backends import Backends, BackendSecrets
+from directory_operator.systems.backends import Backends
 from directory_operator.tenant.model import Platform
+from directory_operator.tenant.orphans import Orphans
 from directory_operator.tenant.status import status_manifest
 from directory_operator.tenant.store import Body, ObjectStore
 
 logger = logging.getLogger(__name__)
 
 AWAITED_PROBE_SECONDS: Final = 2.0
-AUTHORITIES: Final = ("postgres_ca", "redis_ca", "s3_ca")
+ORPHANS_SECONDS: Final = 300.0
+RETIREMENT_SECONDS: Final = 30.0
+"""How long connections made with an earlier spec or Secret are left to those who use them."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,10 @@ class _Known:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     well: bool = False
     """Every part was as it should be when it was last looked at."""
+    backends_well: bool = False
+    """Every part but the pool was."""
+    orphans_due: float = 0.0
+    """When to look for what deleted tenants left open, by the event loop's clock."""
     probed: float = 0.0
     """When that was, by the event loop's clock."""
 
@@ -65,6 +71,8 @@ class PlatformController:
     now: Callable[[], datetime]
     changed: Callable[[str], None]
     """Called with a platform's name when its tenants should be looked at again."""
+    orphans: Orphans
+    """Closes what deleted tenants left open."""
     _known: dict[str, _Known] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -93,9 +101,7 @@ class PlatformController:
             self.store.remove(name, body["metadata"]["uid"])
         elif not self.store.update(name, body) or self.kube.wrote(body):
             return
-        task = asyncio.create_task(self.reconcile(name))
-        self._tasks.add(task)  # the event loop keeps weak references only
-        task.add_done_callback(self._tasks.discard)
+        self._start(self.reconcile(name))
 
     async def reconcile_forever(self, interval: float) -> None:
         """Probe every platform every `interval` seconds; sooner while something is awaited or wrong there."""
@@ -113,70 +119,92 @@ class PlatformController:
         """Bring one platform to what tenants need; never raises."""
         known = self._known.setdefault(name, _Known())
         async with known.lock:
-            before = (known.placement is not None, known.pool_problem is None)
+            before = (known.placement, known.pool_problem is None)
+            recovering = not known.backends_well
             try:
                 await self._reconcile(name, known)
-            except Exception:  # the edge of a background task: the next probe tries again
+            except (StepError, Interrupted) as error:  # what was known of the platform still holds
+                logger.warning("platform not reconciled", extra={"platform": name, "problem": str(error)})
+                known.well = False
+                known.problem = known.problem or (error if isinstance(error, StepError) else None)
+            except Exception as error:  # the edge of a background task: the next probe tries again
                 logger.exception("platform not reconciled", extra={"platform": name})
-        if self.store.get(name) is None:
-            self._known.pop(name, None)
-        if before != (known.placement is not None, known.pool_problem is None):
+                known.well = False
+                known.problem = known.problem or Unexpected(error)
+            if self.store.get(name) is None and self._known.get(name) is known:
+                del self._known[name]
+        if before != (known.placement, known.pool_problem is None) or (recovering and known.backends_well):
             self.changed(name)
 
     async def close(self) -> None:
         """Close every connection."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for known in self._known.values():
-            await _disconnect(known)
+            if known.session:
+                await known.session.backends.close()
 
     async def _reconcile(self, name: str, known: _Known) -> None:
         body = self.store.get(name)
         if body is None or "deletionTimestamp" in body["metadata"]:
-            await _disconnect(known)
+            self._retire(known)
+            known.placement = None
             return
+        checks: list[Check] = []
         try:
             platform = parse_platform(body)
             session = await self._connected(platform, known)
             checks = await session.converge(platform.spec.object_storage.session_lifetime_seconds, self.now)
             known.problem = next((check.error for check in checks if _prevents_tenants(check)), None)
+        except SystemUnavailable:
+            raise  # the Kubernetes API alone: each backend's own troubles are in its check
         except StepError as error:
             known.problem = error
-            checks = []
-        known.pool_problem = _pool_problem(checks)
         known.placement = self._placement(platform, known) if not known.problem else None
-        known.well = bool(checks) and all(check.error is None for check in checks)
-        known.probed = asyncio.get_running_loop().time()
+        self._judge(known, checks)
         await self._report(name, body, checks, known.problem)
+        await self._close_orphans(known)
+
+    def _judge(self, known: _Known, checks: list[Check]) -> None:
+        known.pool_problem = _pool_problem(checks)
+        known.well = bool(checks) and all(check.error is None for check in checks)
+        known.backends_well = bool(checks) and all(
+            check.error is None for check in checks if check.condition.type != POOL_CONDITION
+        )
+        known.probed = asyncio.get_running_loop().time()
+        if not known.backends_well:
+            known.orphans_due = 0.0
+
+    async def _close_orphans(self, known: _Known) -> None:
+        """Rarely, and whenever the backends are back: deletions may have gone on without them."""
+        clock = asyncio.get_running_loop().time()
+        if known.placement and known.session and known.backends_well and clock >= known.orphans_due:
+            await self.orphans.close(known.placement, known.session.backends.registrants)
+            known.orphans_due = clock + ORPHANS_SECONDS
 
     async def _connected(self, platform: Platform, known: _Known) -> PlatformSession:
         """The session, made anew when the spec or one of the Secrets changed."""
-        spec = platform.spec
-        references = {
-            "postgres": spec.postgres.admin_secret_ref,
-            "redis": spec.redis.admin_secret_ref,
-            "s3": spec.object_storage.credentials_secret_ref,
-            "postgres_ca": spec.postgres.ca_secret_ref,
-            "redis_ca": spec.redis.ca_secret_ref,
-            "s3_ca": spec.object_storage.ca_secret_ref,
-        }
-        texts = {part: await self._secret(reference) for part, reference in references.items() if reference}
-        fingerprint = (platform, texts)
-        if known.session and known.fingerprint == fingerprint:
+        access = await read_access(self.kube, self.namespace, platform.spec)
+        if known.session and known.fingerprint == (platform, access):
             return known.session
-        await _disconnect(known)
-        backends = Backends.connect(platform, _backend_secrets(texts), kube=self.kube, now=self.now)
+        backends = Backends.connect(platform, access.secrets(), kube=self.kube, now=self.now)
+        self._retire(known)
         secret = PoolSecret(self.kube, platform, self.namespace)
-        known.session = PlatformSession(backends, secret, spec.api.pooled_endpoint)
-        authorities = (texts[part]["ca.crt"].rstrip() + "\n" for part in AUTHORITIES if part in texts)
-        known.ca_bundle = "".join(dict.fromkeys(authorities))
-        known.fingerprint = fingerprint
+        known.session = PlatformSession(backends, secret, platform.spec.api.pooled_endpoint)
+        known.ca_bundle = access.ca_bundle()
+        known.fingerprint = (platform, access)
         return known.session
 
-    async def _secret(self, reference: SecretRef) -> "_Texts":
-        ref = ObjectRef("v1", "Secret", reference.name, self.namespace)
-        found = await self.kube.get(ref)
-        if found is None:
-            raise NotReady(f"{ref} does not exist: create it (docs/reference/crds.md)", Reason.PLATFORM_NOT_READY)
-        return _Texts(str(ref), secret_texts(found))
+    def _retire(self, known: _Known) -> None:
+        if known.session:
+            self._start(_close_later(known.session.backends))
+        known.session = known.fingerprint = None
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)  # the event loop keeps weak references only
+        task.add_done_callback(self._tasks.discard)
 
     def _placement(self, platform: Platform, known: _Known) -> Placement | None:
         if known.session is None:
@@ -211,20 +239,6 @@ class PlatformController:
             await self.recorder.record(written, text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Texts:
-    """The data of one admin Secret."""
-
-    ref: str
-    texts: dict[str, str] = field(repr=False)
-
-    def __getitem__(self, key: str) -> str:
-        """The value; a missing one is said with the name of the Secret."""
-        if key not in self.texts:
-            raise NotReady(f"{self.ref} has no key {key}", Reason.PLATFORM_NOT_READY)
-        return self.texts[key]
-
-
 def parse_platform(body: Body) -> Platform:
     """The platform; SpecRejected names the field that the API server should have refused."""
     try:
@@ -236,19 +250,6 @@ def parse_platform(body: Body) -> Platform:
     return Platform(body["metadata"]["name"], body["metadata"]["uid"], spec)
 
 
-def _backend_secrets(texts: dict[str, _Texts]) -> BackendSecrets:
-    authorities = {part: texts[part]["ca.crt"] for part in AUTHORITIES if part in texts}
-    return BackendSecrets(
-        postgres_username=texts["postgres"]["username"],
-        postgres_password=SecretStr(texts["postgres"]["password"]),
-        redis_username=texts["redis"]["username"],
-        redis_password=SecretStr(texts["redis"]["password"]),
-        s3_access_key_id=texts["s3"]["access-key-id"],
-        s3_secret_access_key=SecretStr(texts["s3"]["secret-access-key"]),
-        **authorities,
-    )
-
-
 def _prevents_tenants(check: Check) -> bool:
     """A backend that is down is reported by each tenant's own step; a wrong schema would fail every one of them."""
     return check.error is not None and check.error.reason in {Reason.SCHEMA_MISMATCH, Reason.CONFLICT}
@@ -257,10 +258,12 @@ def _prevents_tenants(check: Check) -> bool:
 def _pool_problem(checks: list[Check]) -> StepError | None:
     """What is wrong with the pool itself: while a backend is down, the tenants' own steps tell more."""
     failed = [check for check in checks if check.error]
-    return failed[0].error if [check.condition.type for check in failed] == ["PoolReady"] else None
+    return failed[0].error if [check.condition.type for check in failed] == [POOL_CONDITION] else None
 
 
-async def _disconnect(known: _Known) -> None:
-    if known.session:
-        await known.session.backends.close()
-    known.session = known.placement = known.fingerprint = None
+async def _close_later(backends: Backends) -> None:
+    """Leave the connections to attempts under way, or, when the operator stops, to nobody."""
+    try:
+        await asyncio.sleep(RETIREMENT_SECONDS)
+    finally:
+        await backends.close()

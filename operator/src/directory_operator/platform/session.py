@@ -23,6 +23,7 @@ CONDITIONS: Final[Mapping[SystemName, str]] = {
     "redis": "CacheReady",
     "s3": "StorageReady",
 }
+POOL_CONDITION: Final = "PoolReady"
 PROBE_SECONDS: Final = 3.0
 
 
@@ -46,12 +47,20 @@ class PlatformSession:
     async def converge(self, lifetime_seconds: int, now: Callable[[], datetime]) -> list[Check]:
         """Bring every part to what the pool needs, each reporting for itself."""
         pool = await self._secret.ensure()
-        checks = await asyncio.gather(*(self._part(name, pool.credentials) for name in CONDITIONS))
-        storage_works = checks[list(CONDITIONS).index("s3")].error is None
-        if storage_works and _session_due(pool, lifetime_seconds, now()):
+        database, cache, storage = await asyncio.gather(*(self._part(name, pool.credentials) for name in CONDITIONS))
+        if storage.error is None and _session_due(pool, lifetime_seconds, now()):
+            storage = await self._renewed(pool) or storage
+        checks = [database, cache, storage]
+        return [*checks, *([await self._pool_probe(self._pooled_endpoint)] if self._pooled_endpoint else [])]
+
+    async def _renewed(self, pool: Pool) -> Check | None:
+        """Give the pool a fresh session; a check that says why if there is none to be had."""
+        try:
             session = await self.backends.pool_session()
             await self._secret.add_session(pool, session.secret_data())
-        return [*checks, *([await self._pool_probe(self._pooled_endpoint)] if self._pooled_endpoint else [])]
+        except StepError as error:
+            return Check(Condition(CONDITIONS["s3"], "False", error.reason, error.message), error)
+        return None
 
     async def _part(self, name: SystemName, pool: PoolCredentials) -> Check:
         part: Any = self.backends.platform_parts[name]
@@ -69,9 +78,9 @@ class PlatformSession:
     async def _pool_probe(self, endpoint: str) -> Check:
         problem = await _problem(f"{endpoint}/readyz")
         if problem is None:
-            return Check(Condition("PoolReady", "True", Reason.READY))
+            return Check(Condition(POOL_CONDITION, "True", Reason.READY))
         error = NotReady(f"the pooled API at {endpoint} is not ready: {problem}", Reason.POOL_UNAVAILABLE)
-        return Check(Condition("PoolReady", "False", error.reason, error.message), error)
+        return Check(Condition(POOL_CONDITION, "False", error.reason, error.message), error)
 
 
 async def _problem(url: str) -> str | None:

@@ -58,8 +58,10 @@ class Backends:
         self._acl_file = AclFile(cache)
         users, logins = AclUsers(cache, self._acl_file), LoginWriter(database)
         self._storage = StoragePlatform(platform, store)
+        postgres = PostgresSystem(database, logins)
+        self.registrants = postgres.registrants
         self.systems: Mapping[SystemName, System[Any, Any, Any]] = {
-            "postgres": PostgresSystem(database, logins),
+            "postgres": postgres,
             "redis": RedisSystem(cache, users, self._acl_file),
             "s3": StorageSystem(store, kube, now),
         }

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from directory_operator.conditions import gated, reconciling, verdict
+from directory_operator.conditions import gated, reconciling, status_of, verdict
 from directory_operator.errors import Conflict, ObjectRefused, StepError
 from directory_operator.events import drift
 from directory_operator.kube import NamespaceTerminating, ObjectConflict
@@ -16,7 +16,7 @@ from directory_operator.queue import Retry
 from directory_operator.reconcile import Outcome, Systems, converge
 from directory_operator.tenant.deletion import FINALIZER, Deletion
 from directory_operator.tenant.model import Tenant
-from directory_operator.tenant.parse import parse_tenant
+from directory_operator.tenant.parse import parse_tenant, refuse_platform_hosts
 from directory_operator.tenant.status import identities
 from directory_operator.tenant.store import Claims
 from directory_operator.tenant.writer import Body, StatusWriter
@@ -44,17 +44,17 @@ class TenantController:
         if body is None:
             return None
         try:
-            if "deletionTimestamp" in body["metadata"]:
-                return await self.deletion.run(key, body)
-            return await self._converge(key, body)
-        except ObjectConflict:
-            await self.writer.refresh(key, body)
-            return Retry(0.1)
+            try:
+                if "deletionTimestamp" in body["metadata"]:
+                    return await self.deletion.run(key, body)
+                return await self._converge(key, body)
+            except ObjectConflict:
+                return Retry(0.1 if await self.writer.refresh(key, body) else None)
         except NamespaceTerminating:
             return Retry(2.0)  # our own deletion is on its way: the namespace's controller asks for it
         except StepError as error:
             logger.warning("reconcile not finished", extra={"tenant": key, "problem": error.message})
-            return Retry(error.retry_after)
+            return Retry(error.tenant_retry)
 
     async def _converge(self, key: str, body: Body) -> Retry | None:
         try:
@@ -78,7 +78,8 @@ class TenantController:
     def _placed(self, key: str, body: Body) -> tuple[Tenant, Systems]:
         placement = self.placement(body["spec"].get("platformRef", "default"))
         tenant = parse_tenant(body, placement.platform, self.cluster_id)
-        if rival := self.claims.rival(key):
+        refuse_platform_hosts(tenant)
+        if not _is_registered(body) and (rival := self.claims.rival(key)):
             elder, claim = rival
             raise Conflict(
                 f"{claim} is claimed by the older DirectoryTenant {elder}: choose another, or delete that tenant"
@@ -93,7 +94,7 @@ class TenantController:
         conditions = self.writer.conditions(body, gated(error), keep_others=True)
         finished = {"observedGeneration": body["metadata"]["generation"], "conditions": conditions}
         await self.writer.write(key, body, {**(body.get("status") or {}), **finished})
-        return Retry(error.retry_after)
+        return Retry(error.tenant_retry)
 
     async def _with_finalizer(self, key: str, body: Body) -> Body:
         finalizers = body["metadata"].get("finalizers", [])
@@ -112,9 +113,9 @@ class TenantController:
         """Before the first side effect of a generation: what will be owned, and that work is under way."""
         status = body.get("status") or {}
         seen = {status.get("observedGeneration")} | {
-            each["observedGeneration"] for each in status.get("conditions", []) if "database" in status
+            each["observedGeneration"] for each in status.get("conditions", [])
         }
-        if tenant.generation in seen and "database" in status:
+        if tenant.generation in seen and identities(tenant).keys() <= status.keys():
             return body
         decided = reconciling(f"generation {tenant.generation} is being applied")
         conditions = self.writer.conditions(body, decided, keep_others=True)
@@ -134,3 +135,10 @@ class TenantController:
             await self.writer.recorder.record(body, drift(outcome.drift))
             self.metrics.drifted(outcome)
         await self.writer.write(key, body, status)
+
+
+def _is_registered(body: Body) -> bool:
+    """Whether the registry has taken its claims already: an elder tenant that asks for the same now comes too late."""
+    status = body.get("status") or {}
+    registered = status_of(status.get("conditions", []), "DatabaseReady") == "True"
+    return registered or bool(status.get("lastAppliedGeneration"))

@@ -54,14 +54,30 @@ class Deletion:
         try:
             placement = self.placement(body["spec"].get("platformRef", "default"))
         except StepError as error:
-            return _without_platform(body["spec"], error)
+            return self._without_platform(body, error)
         tenant = parse_tenant(body, placement.platform, self.cluster_id)
         outcome = await dismantle(tenant, placement.systems)
         if not outcome.errors:
             return _farewell(tenant)
-        if _only_seals_missing(tenant, outcome) and self.writer.now() > _deleted_at(body) + SEAL_PATIENCE:
-            return EventText(EventReason.RELEASED_UNSEALED, f"released, but: {outcome.errors[0].message}", "Warning")
+        if _only_seals_missing(tenant, outcome):
+            return self._unsealed(body, outcome.errors[0])
         raise outcome.errors[0]
+
+    def _without_platform(self, body: Body, error: StepError) -> EventText:
+        if not _keeps_everything(body["spec"]):
+            way_out = (
+                "Deleting data needs the platform; to leave the data where it is, set spec.deletionPolicy to Retain."
+            )
+            raise DeletionRefused(error.reason, f"{error.message} {way_out}", error.tenant_retry) from error
+        return self._unsealed(body, error, patience=error.reason is not Reason.PLATFORM_NOT_FOUND)
+
+    def _unsealed(self, body: Body, error: StepError, *, patience: bool = True) -> EventText:
+        """Let go of what is kept though it could not be closed: at once, or when patience is over."""
+        left = _deleted_at(body) + SEAL_PATIENCE - self.writer.now()
+        if patience and left > timedelta():
+            raise DeletionRefused(error.reason, error.message, left.total_seconds()) from error
+        message = f"kept, but not closed yet: {error.message} It is closed once that is mended."
+        return EventText(EventReason.RELEASED_UNSEALED, message, "Warning")
 
     async def _blocked(self, key: str, body: Body, error: StepError) -> Retry:
         message = f"deletion waits: {error.message}"
@@ -73,7 +89,7 @@ class Deletion:
         )
         conditions = self.writer.conditions(body, decided, keep_others=True)
         await self.writer.write(key, body, {**(body.get("status") or {}), "conditions": conditions})
-        return Retry(error.retry_after)
+        return Retry(error.tenant_retry)
 
     async def _let_go(self, key: str, body: Body) -> None:
         """Take our finalizer off; those of others stay."""
@@ -86,13 +102,6 @@ class Deletion:
         changed = await kube.set_finalizers(ref, resource_version=version, finalizers=left)
         if changed is not None:
             self.writer.store.update(key, changed)
-
-
-def _without_platform(spec: Body, error: StepError) -> EventText:
-    if _keeps_everything(spec):
-        return EventText(EventReason.RELEASED_UNSEALED, f"released without closing its access: {error}", "Warning")
-    way_out = "Deleting data needs the platform; to leave the data where it is, set spec.deletionPolicy to Retain."
-    raise DeletionRefused(error.reason, f"{error.message} {way_out}") from error
 
 
 def _keeps_everything(spec: Body) -> bool:

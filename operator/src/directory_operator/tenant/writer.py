@@ -47,10 +47,10 @@ class StatusWriter:
             await self.recorder.record(written, text)
         return written
 
-    async def refresh(self, key: str, body: Body) -> None:
-        """Read the object anew after a write of ours was refused."""
+    async def refresh(self, key: str, body: Body) -> bool:
+        """Read the object anew after a write of ours was refused; whether that told anything new."""
         fresh = await self.kube.get(ObjectRef.of(body))
         if fresh is None:
             self.store.remove(key, body["metadata"]["uid"])
-        else:
-            self.store.update(key, fresh)
+            return True
+        return self.store.update(key, fresh)

@@ -43,6 +43,15 @@ class ObservedRole:
 
 
 @dataclass(frozen=True, slots=True)
+class Registrant:
+    """Whose a registry row is."""
+
+    slug: str
+    owner_uid: str
+    owner_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Registered:
     """A registry row."""
 

@@ -18,6 +18,11 @@ SELECT t.slug, t.tenant_id, t.display_name, t.owner_uid, t.owner_cluster, t.owne
 FROM registry.tenants t WHERE t.slug = ANY($1)
 """
 
+REGISTRANTS: Final = """
+SELECT slug, owner_uid::text, coalesce(owner_name, '') AS owner_name
+FROM registry.tenants WHERE owner_cluster = $1 AND owner_uid <> ALL($2::uuid[]) ORDER BY slug
+"""
+
 HOST_CLAIMS: Final = """
 SELECT h.host, h.tenant_id, t.slug, t.owner_name FROM registry.tenant_hosts h JOIN registry.tenants t USING (tenant_id)
 WHERE h.host = ANY($1)

@@ -9,7 +9,7 @@ from directory_operator.systems.postgres import statements
 from directory_operator.systems.postgres.connection import COMMAND_TIMEOUT, Database
 from directory_operator.systems.postgres.desired import RELEASED, DesiredDatabase, Mark, desired_database
 from directory_operator.systems.postgres.login_writer import LoginWriter
-from directory_operator.systems.postgres.observed import HostClaim, ObservedDatabase, ObservedRole
+from directory_operator.systems.postgres.observed import HostClaim, ObservedDatabase, ObservedRole, Registrant
 from directory_operator.systems.postgres.plan import (
     DatabaseChange,
     DropLogin,
@@ -88,6 +88,12 @@ class PostgresSystem:
             # After the row, which is what counts: a released tenant's sessions see nothing even before they are ended.
             await self._logins.run(statements.close_login(role, Mark(RELEASED, RELEASED)))
             await self._logins.end_sessions(role)
+
+    async def registrants(self, cluster_id: str, besides: Sequence[str]) -> list[Registrant]:
+        """Rows that belong to tenants of a cluster, except to those with these uids."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statements.REGISTRANTS, cluster_id, besides)
+        return [Registrant(**row) for row in rows]
 
     async def _roles(self, *names: str) -> Mapping[str, ObservedRole]:
         async with self._database.connection() as connection:

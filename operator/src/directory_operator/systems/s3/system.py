@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from directory_operator.children import ApplyObject, DeleteObject
+from directory_operator.children import ApplyObject, DeleteObject, owned_by
 from directory_operator.errors import NotReady
 from directory_operator.keys import secret_texts
 from directory_operator.kube import Kube
@@ -90,6 +90,9 @@ class StorageSystem:
     async def release(self, tenant: Tenant) -> None:
         """Keep every object; close the bucket, and let a later tenant of this slug take it up again."""
         self._unproven.discard(tenant.uid)
+        live = await self._kube.get(secret_ref(tenant))
+        if live is not None and owned_by(live, tenant.uid):
+            await self._kube.delete(secret_ref(tenant), uid=live["metadata"]["uid"])
         bucket = await self._buckets.read(tenant.names.bucket)
         if bucket is None or bucket.tags.get(OWNER_TAG) != tenant.owner:
             return
