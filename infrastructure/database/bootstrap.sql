@@ -119,20 +119,70 @@ ALTER DEFAULT PRIVILEGES FOR ROLE directory_owner REVOKE EXECUTE ON FUNCTIONS FR
 ALTER DATABASE :"database" SET log_parameter_max_length = 0;
 ALTER DATABASE :"database" SET log_parameter_max_length_on_error = 0;
 
--- What tells one tenant's login about the others: role names, per-role settings (which hold tenant ids), memberships
--- and sessions. Managed services keep these to themselves; there the tenants' names stay visible and nothing else.
+-- What tells one tenant's login about the others: role names, per-role settings (which hold tenant ids), memberships,
+-- sessions, locks, and how many rows all tenants have together. Managed services keep these to themselves; there this
+-- much of the others stays visible and nothing else. What no privilege governs: an oid cast to regrole names its role.
 DO $catalogs$
 DECLARE
-    catalog text;
+    readers constant text := 'directory_operator, directory_migrator, pg_monitor';
+    catalog name;
+    telling regprocedure;
 BEGIN
-    FOREACH catalog IN ARRAY ARRAY[
-        'pg_roles', 'pg_user', 'pg_group', 'pg_auth_members', 'pg_db_role_setting', 'pg_stat_activity', 'pg_stat_ssl',
-        'pg_stat_gssapi', 'pg_shdepend', 'pg_shdescription', 'pg_shseclabel', 'pg_locks', 'pg_stat_database'
-    ] LOOP
+    FOR catalog IN
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v') AND (
+            relname IN (
+                'pg_roles', 'pg_user', 'pg_group', 'pg_auth_members', 'pg_db_role_setting', 'pg_shdepend',
+                'pg_shdescription', 'pg_shseclabel', 'pg_locks'
+            )
+            -- pg_stats and its like show only columns that the reader may read, and none under row security.
+            OR relname ~ '^pg_stat(io)?_' AND relname NOT LIKE 'pg_stats_ext%'
+        )
+    LOOP
         EXECUTE format('REVOKE ALL ON pg_catalog.%I FROM PUBLIC', catalog);
-        EXECUTE format('GRANT SELECT ON pg_catalog.%I TO directory_operator, directory_migrator, pg_monitor', catalog);
+        EXECUTE format('GRANT SELECT ON pg_catalog.%I TO %s', catalog, readers);
+    END LOOP;
+    -- The functions under these views, which show the same when they are called themselves, and sizes.
+    FOR telling IN
+        SELECT oid FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f'
+            AND proname ~ '^(pg_stat_get_.*|pg_lock_status|pg_(relation|total_relation|table|indexes|database|tablespace)_size)$'
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', telling);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', telling, readers);
     END LOOP;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'system catalogs stay readable: this login may not change their privileges (a managed service)';
 END
 $catalogs$;
+
+-- Large objects belong to no schema and know no row security, outlive their tenant, and keep its role from being dropped.
+DO $objects$
+DECLARE
+    maker regprocedure;
+BEGIN
+    FOR maker IN
+        SELECT oid FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea')
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', maker);
+    END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'logins can make large objects: this login may not forbid it (a managed service)';
+END
+$objects$;
+
+-- Privileges on catalogs and functions are a database's own: in these two, which every server has, all of the above would
+-- be open to whoever may connect. A database that something else keeps on the same server needs the same.
+DO $elsewhere$
+DECLARE
+    other name;
+BEGIN
+    FOR other IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
+        EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', other);
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO pg_monitor', other);
+    END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'tenants'' logins can connect to other databases, where catalogs are readable: forbid it in pg_hba.conf';
+END
+$elsewhere$;

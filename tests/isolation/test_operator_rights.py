@@ -1,4 +1,4 @@
-"""What the operator's own login may do in PostgreSQL: as little as its work needs, also after an older version's bootstrap."""
+"""What the operator's own login may do in PostgreSQL: as little as its work needs, whatever an older version gave."""
 
 from directory_contract.names import MIGRATOR_LOGIN, OPERATOR_LOGIN
 from directory_local import database

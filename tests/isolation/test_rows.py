@@ -260,7 +260,18 @@ ESCAPES = [
     "SELECT * FROM pg_db_role_setting",
     "SELECT * FROM pg_auth_members",
     "SELECT * FROM pg_stat_activity",
+    "SELECT * FROM pg_stat_get_activity(NULL)",
+    "SELECT * FROM pg_lock_status()",
+    "SELECT * FROM pg_stat_user_tables",
+    "SELECT pg_stat_get_live_tuples('directory.people'::regclass)",
+    "SELECT pg_stat_get_tuples_inserted('directory.sessions'::regclass)",
+    "SELECT pg_total_relation_size('directory.people')",
+    "SELECT pg_indexes_size('directory.people')",
+    "SELECT pg_database_size(current_database())",
     "SELECT * FROM pg_statistic",
+    "SELECT lo_creat(-1)",
+    "SELECT lo_create(0)",
+    "SELECT lo_from_bytea(0, 'x')",
     "SELECT pg_read_file('/etc/passwd')",
     "COPY directory.people TO PROGRAM 'cat'",
     "SET session_replication_role = replica",
@@ -275,6 +286,17 @@ async def test_there_is_no_way_up(attack: Attack, statement: str) -> None:
     async with attack.session() as connection:
         with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)):
             await connection.execute(statement)
+
+
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+async def test_no_other_database_shows_what_this_one_hides(attack: Attack, database: str) -> None:
+    """Privileges on system catalogs are a database's own: elsewhere pg_db_role_setting tells every tenant's id."""
+    server, login = attack.backends.machine.postgres, attack.login
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for database"):
+        opened = await asyncpg.connect(
+            host=server.host, port=server.port, user=login.role, password=login.password, database=database
+        )
+        await opened.close()
 
 
 async def test_turning_row_security_off_only_raises(attack: Attack) -> None:

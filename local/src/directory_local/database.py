@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import psycopg
@@ -30,7 +31,7 @@ def prepare(postgres: Postgres, database: str) -> list[str]:
         _bootstrap(postgres, database, script)
         write_if_changed(mark, digest)
         done.append(f"bootstrap of {database}")
-    if _migrate(postgres, database, "--check") == _PENDING:
+    if _migrate(postgres, database, "--check"):
         _migrate(postgres, database)
         done.append(f"migrations of {database}")
     return done
@@ -66,13 +67,15 @@ def _migrate(postgres: Postgres, database: str, *arguments: str) -> int:
             "DIRECTORY_POSTGRES_SSLMODE": "disable",
             "DIRECTORY_MIGRATE_PASSWORD": postgres.password(MIGRATOR_LOGIN),
         },
+        expected={0, _PENDING} if arguments else {0},
     )
 
 
-def _run(command: list[str], environment: dict[str, str]) -> int:
+def _run(command: list[str], environment: dict[str, str], expected: Collection[int] = (0,)) -> int:
+    """The exit code, one of those expected. psql's for a failed script is the same as `--check`'s for pending."""
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    if done.returncode not in {0, _PENDING}:
+    if done.returncode not in expected:
         raise CommandFailed(Path(command[0]).name, done.stdout)
     return done.returncode
