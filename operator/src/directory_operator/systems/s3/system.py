@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
 
 from directory_operator.children import ApplyObject, DeleteObject, owned_by
 from directory_operator.errors import NotReady
@@ -29,8 +28,6 @@ from directory_operator.systems.s3.probe import PROBE_KEY, Probe, ProbeFailed
 from directory_operator.systems.s3.session import StorageSession, observed_secret, secret_manifest, secret_ref
 from directory_operator.systems.s3.store import READ_TIMEOUT, Store
 from directory_operator.tenant.model import Tenant
-
-_PROOF_WAIT: Final = 5.0  # seconds: new credentials take a moment to be known everywhere in a store
 
 
 class StorageSystem:
@@ -128,6 +125,7 @@ class StorageSystem:
             versions = await self._store.run(probe.write_read_delete)
         except ProbeFailed as failure:
             text = f"the tenant's own credentials don't open bucket {name} yet: {failure}"
-            raise NotReady(text, Reason.PROGRESSING, _PROOF_WAIT) from None
+            # At the back-off's pace: new credentials take a moment to be known everywhere, and wrong ones stay wrong.
+            raise NotReady(text, Reason.PROGRESSING) from None
         if versions:
             await self._buckets.delete_versions(name, [(PROBE_KEY, version) for version in versions])
