@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 
 from directory_api.tenancy import Tenant
 
@@ -15,13 +15,14 @@ _PREFLIGHT: Final = {
 }
 
 
-def answer_headers(request: Headers, tenant: Tenant) -> Mapping[str, str]:
-    """What an answer to this request says about its origin. Tokens are sent as headers, so cookies are not allowed."""
+def mark(answer: MutableHeaders, request: Headers, tenant: Tenant) -> None:
+    """Say in an answer who may read it. Tokens are sent as headers, so cookies are not allowed."""
     if not tenant.settings.corsAllowedOrigins:
-        return {}
+        return
+    answer.add_vary_header("Origin")
     origin = request.get("origin", "")
-    allowed = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
-    return {"Vary": "Origin", **(allowed if origin in tenant.settings.corsAllowedOrigins else {})}
+    if origin in tenant.settings.corsAllowedOrigins:
+        answer.update({"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED})
 
 
 def preflight_headers(method: str, request: Headers, tenant: Tenant) -> Mapping[str, str] | None:

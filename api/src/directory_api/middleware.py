@@ -25,6 +25,7 @@ from directory_api.tenancy import Tenant
 
 _LOG: Final = logging.getLogger("directory_api.requests")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,128}")
+_PHOTO: Final = re.compile(r"/api/v1/people/[^/]+/photo")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -100,7 +101,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         # A multipart body carries a little more than the photo.
-        photo = scope["path"].endswith("/photo")
+        photo = scope["method"] == "PUT" and _PHOTO.fullmatch(scope["path"])
         limit = self.settings.max_photo_bytes + 4096 if photo else self.settings.max_body_bytes
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdigit() and int(announced) > limit:
@@ -140,11 +141,13 @@ class TenantGate:
         scope["tenant"] = tenant
         budget = await self._counted(scope, services, tenant)
         asked = Headers(scope=scope)
-        headers = {**(budget.headers() if budget else {}), **cors.answer_headers(asked, tenant)}
+        headers = budget.headers() if budget else {}
 
         async def decorated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(headers)
+                answer = MutableHeaders(scope=message)
+                answer.update(headers)
+                cors.mark(answer, asked, tenant)
             await send(message)
 
         if budget and budget.exhausted:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from directory_api.errors import Problem
 
@@ -60,7 +60,9 @@ def processed(upload: bytes, max_pixels: int) -> Photo:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
             with Image.open(io.BytesIO(upload), formats=FORMATS) as opened:
                 _check_size(opened, max_pixels)
-                plain = _on_white(ImageOps.exif_transpose(_reduced(opened)))
+                turn = _turn(opened)
+                reduced = _reduced(opened)
+                plain = _on_white(reduced.transpose(turn) if turn is not None else reduced)
     except UnidentifiedImageError:
         raise _unsupported() from None
     except Image.DecompressionBombError:
@@ -75,6 +77,26 @@ def _check_size(picture: Image.Image, max_pixels: int) -> None:
     """Before anything is decoded: a header of a few bytes can announce gigabytes."""
     if picture.width * picture.height > max_pixels:
         raise _too_many_pixels(max_pixels)
+
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How to turn a picture of each EXIF orientation upright."""
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """Not ImageOps.exif_transpose: it writes the metadata anew, and fails on what only has to be ignored."""
+    try:
+        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - whatever its metadata holds, the picture is a picture
+        return None
 
 
 def _reduced(picture: Image.Image) -> Image.Image:

@@ -20,23 +20,15 @@ async def log_in(call: Call, request: LoginRequest) -> TokenAnswer:
     """Answer the same, after the same time, for an unknown, a disabled and a wrongly guessed account."""
     email = folded_email(request.email)
     throttle, logins = call.services.throttle, call.services.metrics.logins
-    await throttle.check(call.tenant, email, call.address)
-    async with call.read() as connection:
-        account = await queries.login(connection, email)
-    stored = account.password_hash if account is not None and not account.disabled else None
-    if not await call.services.passwords.matches(request.password, stored) or account is None:
-        logins.labels("refused").inc()
-        await throttle.failed(call.tenant, email, call.address)
-        raise unauthenticated("login_failed", _WRONG)
-    renewed = await _renewed_hash(call, request, account.password_hash)
-    token = RefreshToken.fresh(uuid4())
-    async with call.services.database.write(call.tenant) as connection:
-        if not await queries.open_session(
-            connection, account.account_id, token, call.tenant.settings.refreshTokenSeconds
-        ):
+    async with throttle.attempt(call.tenant, email, call.address) as attempt:
+        async with call.read() as connection:
+            account = await queries.login(connection, email)
+        stored = account.password_hash if account is not None and not account.disabled else None
+        if not await call.services.passwords.matches(request.password, stored) or account is None:
+            attempt.failed = True
+            logins.labels("refused").inc()
             raise unauthenticated("login_failed", _WRONG)
-        if renewed is not None:
-            await queries.renew_hash(connection, account.account_id, account.password_hash, renewed)
+        token = await _opened_session(call, account, request)
     logins.labels("accepted").inc()
     await throttle.succeeded(call.tenant, email, call.address)
     return _answer(call, account.account_id, account.role, token)
@@ -77,16 +69,16 @@ def me(call: Authenticated) -> Me:
 async def change_password(call: Authenticated, change: PasswordChange) -> None:
     """Needs the present password, throttled like a login: a stolen access token must not become an account."""
     viewer, passwords = call.viewer, call.services.passwords
-    await call.services.throttle.check(call.tenant, viewer.email, call.address)
-    async with call.read() as connection:
-        stored = await queries.password_hash(connection, viewer.account_id)
-    if not await passwords.matches(change.current_password, stored):
-        await call.services.throttle.failed(call.tenant, viewer.email, call.address)
-        detail = "The current password is wrong."
-        raise Problem(403, "wrong_password", detail, (FieldError("body.current_password", detail),))
+    async with call.services.throttle.attempt(call.tenant, viewer.email, call.address) as attempt:
+        async with call.read() as connection:
+            stored = await queries.password_hash(connection, viewer.account_id)
+        if not await passwords.matches(change.current_password, stored):
+            attempt.failed = True
+            raise _wrong_password()
     hashed = await passwords.hash(change.new_password)
     async with call.services.database.write(call.tenant) as connection:
-        await queries.store_password(connection, viewer.account_id, hashed)
+        if not await queries.store_password(connection, viewer.account_id, stored, hashed):
+            raise _wrong_password()
         await queries.revoke_of_account(connection, viewer.account_id, keep=viewer.session_id)
     call.services.viewers.forget(call.tenant, viewer.account_id)
 
@@ -108,9 +100,22 @@ async def _successor(
             return None
 
 
-async def _renewed_hash(call: Call, request: LoginRequest, stored: str) -> str | None:
-    outdated = call.services.passwords.outdated(stored)
-    return await call.services.passwords.hash(request.password) if outdated else None
+async def _opened_session(call: Call, account: queries.Login, request: LoginRequest) -> RefreshToken:
+    """The first token of a new family; refused when the account was changed while its password was compared."""
+    passwords, stored = call.services.passwords, account.password_hash
+    renewed = await passwords.hash(request.password) if passwords.outdated(stored) else None
+    token = RefreshToken.fresh(uuid4())
+    async with call.services.database.write(call.tenant) as connection:
+        if not await queries.open_session(connection, account, token, call.tenant.settings.refreshTokenSeconds):
+            raise unauthenticated("login_failed", _WRONG)
+        if renewed is not None:
+            await queries.renew_hash(connection, account.account_id, stored, renewed)
+    return token
+
+
+def _wrong_password() -> Problem:
+    detail = "The current password is wrong."
+    return Problem(403, "wrong_password", detail, (FieldError("body.current_password", detail),))
 
 
 def _refused() -> Problem:

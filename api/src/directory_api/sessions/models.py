@@ -3,13 +3,24 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from directory_api.fields import Email
 from directory_contract.claims import Role
 
-NewPassword = Annotated[SecretStr, Field(min_length=12, max_length=256)]
-GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+
+def _encodable(secret: SecretStr) -> SecretStr:
+    """JSON can spell half a character (a lone surrogate), which cannot be hashed."""
+    try:
+        secret.get_secret_value().encode()
+    except UnicodeEncodeError:
+        message = "not text"
+        raise ValueError(message) from None
+    return secret
+
+
+NewPassword = Annotated[SecretStr, Field(min_length=12, max_length=256), AfterValidator(_encodable)]
+GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=256), AfterValidator(_encodable)]
 
 
 class LoginRequest(BaseModel):

@@ -34,15 +34,17 @@ async def password_hash(connection: TenantConnection, account_id: UUID) -> str:
     return stored
 
 
-async def store_password(connection: TenantConnection, account_id: UUID, hashed: str) -> None:
-    """A password its owner chose: from now on no Secret's generation issued it."""
-    await connection.execute(
+async def store_password(connection: TenantConnection, account_id: UUID, old: str, new: str) -> bool:
+    """A password its owner chose: from now on no Secret's generation issued it. False when the old one has gone."""
+    stored = await connection.execute(
         """UPDATE directory.accounts
-           SET password_hash = $3, issued_credential = NULL, version = version + 1, updated_at = now()
-           WHERE tenant_id = $1 AND account_id = $2""",
+           SET password_hash = $4, issued_credential = NULL, version = version + 1, updated_at = now()
+           WHERE tenant_id = $1 AND account_id = $2 AND password_hash = $3""",
         account_id,
-        hashed,
+        old,
+        new,
     )
+    return stored == 1
 
 
 async def renew_hash(connection: TenantConnection, account_id: UUID, old: str, new: str) -> None:
@@ -56,23 +58,27 @@ async def renew_hash(connection: TenantConnection, account_id: UUID, old: str, n
     )
 
 
-async def open_session(connection: TenantConnection, account_id: UUID, token: RefreshToken, seconds: int) -> bool:
-    """Start a family, and drop the account's families that are long over. False when the account was disabled."""
+async def open_session(connection: TenantConnection, account: Login, token: RefreshToken, seconds: int) -> bool:
+    """Start a family, and drop the account's families that are long over.
+
+    False when the account is not as it was read: disabled, or with another password, whose setting ended all sessions.
+    """
     await connection.execute(
         """DELETE FROM directory.sessions
            WHERE tenant_id = $1 AND account_id = $2 AND expires_at < now() - interval '1 day'""",
-        account_id,
+        account.account_id,
     )
     opened = await connection.execute(
         """INSERT INTO directory.sessions (tenant_id, session_id, account_id, secret_hash, expires_at)
            SELECT tenant_id, $2, account_id, $4, now() + make_interval(secs => $5)
            FROM directory.accounts
-           WHERE tenant_id = $1 AND account_id = $3 AND disabled_at IS NULL
+           WHERE tenant_id = $1 AND account_id = $3 AND disabled_at IS NULL AND password_hash = $6
            FOR SHARE""",
         token.session_id,
-        account_id,
+        account.account_id,
         token.digest,
         float(seconds),
+        account.password_hash,
     )
     return opened == 1
 
