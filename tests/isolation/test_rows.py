@@ -293,10 +293,9 @@ async def test_no_other_database_shows_what_this_one_hides(attack: Attack, datab
     """Privileges on system catalogs are a database's own: elsewhere pg_db_role_setting tells every tenant's id."""
     server, login = attack.backends.machine.postgres, attack.login
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for database"):
-        opened = await asyncpg.connect(
+        await asyncpg.connect(
             host=server.host, port=server.port, user=login.role, password=login.password, database=database
         )
-        await opened.close()
 
 
 async def test_turning_row_security_off_only_raises(attack: Attack) -> None:

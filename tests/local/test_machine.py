@@ -6,10 +6,13 @@ import socket
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import psutil
 import pytest
 
+from directory_local import database
+from directory_local.errors import CommandFailed
 from directory_local.machine import Machine
 from directory_local.parts.kubernetes import Kubernetes
 from directory_local.parts.minio import Minio
@@ -49,6 +52,13 @@ def test_preparing_the_database_twice_changes_nothing(machine: Machine, postgres
     before = postgres_server.psql(question)
     machine.prepare_database()
     assert postgres_server.psql(question) == before
+
+
+def test_a_bootstrap_that_fails_is_not_taken_for_done(postgres_server: Postgres, tmp_path: Path) -> None:
+    """psql ends with 3 then, as `directory-migrate --check` does when migrations are pending."""
+    (tmp_path / "broken.sql").write_text("\\set ON_ERROR_STOP on\nSELECT 1 FROM nowhere;\n")
+    with pytest.raises(CommandFailed, match="nowhere"):
+        database._bootstrap(postgres_server, "directory", tmp_path / "broken.sql")
 
 
 def test_the_passwords_of_logins_never_reach_sql(postgres_server: Postgres) -> None:
