@@ -71,6 +71,13 @@ class Front:
 
 
 @pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """One of our own: on the session's, the pooled API may be where the upstream of these tests is to be."""
+    with Machine.temporary() as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
 def front(machine: Machine) -> Iterator[Front]:
     server = ThreadingHTTPServer(("127.0.0.1", machine.ports.api), Upstream)
     thread = Thread(target=server.serve_forever, daemon=True)
@@ -88,7 +95,6 @@ def front(machine: Machine) -> Iterator[Front]:
             return opened.enter_context(httpx.Client(transport=transport, headers={"Host": host}))
 
         yield Front(nginx, client)
-    machine.supervisor.remove("nginx")
     server.shutdown()
     server.server_close()
     thread.join()
