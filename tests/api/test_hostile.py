@@ -112,6 +112,15 @@ def test_metadata_that_lies_does_not_matter(admin: Caller, name: str) -> None:
     assert answer.status_code == 204, answer.text
 
 
+def test_a_header_that_lies_is_a_broken_picture(admin: Caller) -> None:
+    good = picture("PNG", (30, 20))
+    interlaced = good[16:28] + b"\xff"
+    answer = put(
+        admin, f"/people/{admin.person()['person_id']}/photo", good[:8] + chunk(b"IHDR", interlaced) + good[33:]
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "broken_image")
+
+
 def test_only_a_photo_may_be_as_long_as_a_photo(api: ApiProcess, admin: Caller) -> None:
     """The body of any other request is read into memory before anybody asks who sends it."""
     anonymous = Caller(admin.client, admin.tenant)

@@ -6,6 +6,7 @@ that a browser might take for something else.
 
 import asyncio
 import io
+import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -67,7 +68,8 @@ def processed(upload: bytes, max_pixels: int) -> Photo:
         raise _unsupported() from None
     except Image.DecompressionBombError:
         raise _too_many_pixels(max_pixels) from None
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError, struct.error):
+        # All of these Pillow raises at one or the other broken file.
         raise Problem(422, "broken_image", "The picture cannot be decoded.") from None
     squares = {size: _encoded(ImageOps.fit(plain, (size, size), Image.Resampling.LANCZOS)) for size in THUMBNAILS}
     return Photo(_encoded(plain), squares, plain.width, plain.height)
