@@ -14,7 +14,7 @@ from tests.support.eventually import eventually
 from tests.support.traces import Traces
 from tests.support.world import NAMESPACE, World, a_manifest, condition
 
-MOST = 24
+MOST = 19
 """More side effects than any life has: a run that is never killed ends the enumeration."""
 QUIET = {"DIRECTORY_OPERATOR_METRICS_PORT": "0", "DIRECTORY_OPERATOR_HEALTH_PORT": "0"}
 
