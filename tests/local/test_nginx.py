@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -178,6 +179,23 @@ def test_errors_of_nginx_are_problem_details(front: Front) -> None:
         assert (answer.status_code, answer.json()["status"]) == (status, status)
         assert answer.headers["content-type"].startswith("application/problem+json")
         assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("target", "status"), [("*", 400), ("\\metrics", 400), ("/metrics%00", 400), ("/" + "a" * 9000, 414)]
+)
+def test_a_request_line_without_a_path_is_the_callers_mistake(front: Front, target: str, status: int) -> None:
+    """nginx has no path yet when it refuses these, and so nothing to go on from to a named location."""
+    trusted = ssl.create_default_context(cafile=str(front.nginx.authority.files.certificate))
+    host = f"acme.{DOMAIN}"
+    with (
+        socket.create_connection(("127.0.0.1", front.nginx.https), timeout=10) as plain,
+        trusted.wrap_socket(plain, server_hostname=host) as connection,
+    ):
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert f'"status":{status}' in answer
 
 
 def test_a_body_over_the_limit_is_refused_and_one_below_passes(front: Front) -> None:
