@@ -58,7 +58,8 @@ def processed(upload: bytes, max_pixels: int) -> Photo:
     """Raise `Problem` for what is no picture, of another format, or larger than `max_pixels` once decoded."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
+            # Of many pixels: our own limit is checked below. Of odd metadata: it is dropped, and callers write no logs.
+            warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(upload), formats=FORMATS) as opened:
                 _check_size(opened, max_pixels)
                 turn = _turn(opened)
