@@ -125,32 +125,26 @@ ALTER DATABASE :"database" SET log_parameter_max_length_on_error = 0;
 DO $catalogs$
 DECLARE
     readers constant text := 'directory_operator, directory_migrator, pg_monitor';
-    catalog name;
-    telling regprocedure;
+    catalogs text;
+    telling  text;
 BEGIN
-    FOR catalog IN
-        SELECT relname FROM pg_class
-        WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v') AND (
-            relname IN (
-                'pg_roles', 'pg_user', 'pg_group', 'pg_auth_members', 'pg_db_role_setting', 'pg_shdepend',
-                'pg_shdescription', 'pg_shseclabel', 'pg_locks'
-            )
-            -- pg_stats and its like show only columns that the reader may read, and none under row security.
-            OR relname ~ '^pg_stat(io)?_' AND relname NOT LIKE 'pg_stats_ext%'
+    SELECT string_agg(oid::regclass::text, ', ') INTO catalogs FROM pg_class
+    WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v') AND (
+        relname IN (
+            'pg_roles', 'pg_user', 'pg_group', 'pg_auth_members', 'pg_db_role_setting', 'pg_shdepend',
+            'pg_shdescription', 'pg_shseclabel', 'pg_locks'
         )
-    LOOP
-        EXECUTE format('REVOKE ALL ON pg_catalog.%I FROM PUBLIC', catalog);
-        EXECUTE format('GRANT SELECT ON pg_catalog.%I TO %s', catalog, readers);
-    END LOOP;
+        -- pg_stats and its like show only columns that the reader may read, and none under row security.
+        OR relname ~ '^pg_stat(io)?_' AND relname NOT LIKE 'pg_stats_ext%'
+    );
+    EXECUTE format('REVOKE ALL ON %s FROM PUBLIC', catalogs);
+    EXECUTE format('GRANT SELECT ON %s TO %s', catalogs, readers);
     -- The functions under these views, which show the same when they are called themselves, and sizes.
-    FOR telling IN
-        SELECT oid FROM pg_proc
-        WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f'
-            AND proname ~ '^(pg_stat_get_.*|pg_lock_status|pg_(relation|total_relation|table|indexes|database|tablespace)_size)$'
-    LOOP
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', telling);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', telling, readers);
-    END LOOP;
+    SELECT string_agg(oid::regprocedure::text, ', ') INTO telling FROM pg_proc
+    WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f'
+        AND proname ~ '^(pg_stat_get_.*|pg_lock_status|pg_(relation|total_relation|table|indexes|database|tablespace)_size)$';
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', telling);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', telling, readers);
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'system catalogs stay readable: this login may not change their privileges (a managed service)';
 END
@@ -158,15 +152,9 @@ $catalogs$;
 
 -- Large objects belong to no schema and know no row security, outlive their tenant, and keep its role from being dropped.
 DO $objects$
-DECLARE
-    maker regprocedure;
 BEGIN
-    FOR maker IN
-        SELECT oid FROM pg_proc
-        WHERE pronamespace = 'pg_catalog'::regnamespace AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea')
-    LOOP
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', maker);
-    END LOOP;
+    REVOKE ALL ON FUNCTION
+        pg_catalog.lo_creat(integer), pg_catalog.lo_create(oid), pg_catalog.lo_from_bytea(oid, bytea) FROM PUBLIC;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'logins can make large objects: this login may not forbid it (a managed service)';
 END
