@@ -1,17 +1,16 @@
 """What is done with one DirectoryPlatform: connect to its backends, keep its shared parts, say whether tenants fit."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import ValidationError
-
-from directory_operator.conditions import Condition, merged
-from directory_operator.errors import Interrupted, NotReady, SpecRejected, StepError, SystemUnavailable, Unexpected
-from directory_operator.events import drift, transitions
+from directory_operator.conditions import Condition
+from directory_operator.errors import Interrupted, NotReady, StepError, SystemUnavailable, Unexpected
+from directory_operator.events import drift
 from directory_operator.kube import Kube, ObjectConflict
 from directory_operator.placement import Placement
 from directory_operator.platform.access import read_access
@@ -24,8 +23,8 @@ from directory_operator.recorder import Recorder
 from directory_operator.systems.backends import Backends
 from directory_operator.tenant.model import Platform
 from directory_operator.tenant.orphans import Orphans
-from directory_operator.tenant.status import status_manifest
 from directory_operator.tenant.store import Body, ObjectStore
+from directory_operator.tenant.writer import StatusWriter
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +50,10 @@ class _Known:
     """Every part was as it should be when it was last looked at."""
     backends_well: bool = False
     """Every part but the pool was."""
-    orphans_due: float = 0.0
-    """When to look for what deleted tenants left open, by the event loop's clock."""
     probed: float = 0.0
     """When that was, by the event loop's clock."""
+    orphans_due: float = 0.0
+    """When to look for what deleted tenants left open, by the same clock."""
 
 
 @dataclass(slots=True)
@@ -221,33 +220,19 @@ class PlatformController:
             ready = Condition("Ready", "False", failed.reason, f"{failed.type}: {failed.message}")
         else:
             ready = Condition("Ready", "True", Reason.READY, "tenants can be placed here")
-        before = (body.get("status") or {}).get("conditions", [])
         generation = body["metadata"]["generation"]
         repaired = [change for check in checks for change in check.applied if not change.routine]
         if repaired and (body.get("status") or {}).get("observedGeneration") == generation:
             await self.recorder.record(body, drift(repaired))
-        conditions = merged(before, [ready, *decided], generation=generation, now=self.now())
-        status: dict[str, Any] = {"observedGeneration": generation, "conditions": conditions}
-        if status == body.get("status"):
-            return
-        try:
-            written = await self.kube.apply_status(status_manifest(body, status))
-        except ObjectConflict:
-            return
-        self.store.update(name, written)
-        for text in transitions(before, conditions):
-            await self.recorder.record(written, text)
+        writer = StatusWriter(self.kube, self.store, self.recorder, self.now)
+        conditions = writer.conditions(body, [ready, *decided])
+        with contextlib.suppress(ObjectConflict):  # it went or changed: its own event is on the way
+            await writer.write(name, body, {"observedGeneration": generation, "conditions": conditions})
 
 
 def parse_platform(body: Body) -> Platform:
     """The platform; SpecRejected names the field that the API server should have refused."""
-    try:
-        spec = PlatformSpec.model_validate(body["spec"])
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        path = ".".join(str(part) for part in ("spec", *first["loc"]))
-        raise SpecRejected(path, f"{first['msg']}; apply the CRD of this operator's version") from None
-    return Platform(body["metadata"]["name"], body["metadata"]["uid"], spec)
+    return Platform(body["metadata"]["name"], body["metadata"]["uid"], PlatformSpec.parse(body["spec"]))
 
 
 def _prevents_tenants(check: Check) -> bool:

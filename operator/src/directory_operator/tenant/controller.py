@@ -18,8 +18,8 @@ from directory_operator.tenant.deletion import FINALIZER, Deletion
 from directory_operator.tenant.model import Tenant
 from directory_operator.tenant.parse import parse_tenant, refuse_platform_hosts
 from directory_operator.tenant.status import identities
-from directory_operator.tenant.store import Claims
-from directory_operator.tenant.writer import Body, StatusWriter
+from directory_operator.tenant.store import Body, Claims
+from directory_operator.tenant.writer import StatusWriter
 
 logger = logging.getLogger(__name__)
 

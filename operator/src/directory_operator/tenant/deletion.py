@@ -17,7 +17,8 @@ from directory_operator.reconcile import Outcome, dismantle, retained
 from directory_operator.steps import STEPS
 from directory_operator.tenant.model import Tenant
 from directory_operator.tenant.parse import parse_tenant
-from directory_operator.tenant.writer import Body, StatusWriter
+from directory_operator.tenant.store import Body
+from directory_operator.tenant.writer import StatusWriter
 
 FINALIZER: Final = f"{GROUP}/tenant"
 SEAL_PATIENCE: Final = timedelta(seconds=30)

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from directory_contract.names import TenantNames
 from directory_operator.errors import SpecRejected
 from directory_operator.tenant.model import Platform, Tenant
@@ -14,12 +12,7 @@ from directory_operator.tenant.spec import TenantSpec
 def parse_tenant(body: dict[str, Any], platform: Platform, cluster_id: str) -> Tenant:
     """The tenant; SpecRejected names the field that the API server should have refused."""
     metadata = body["metadata"]
-    try:
-        spec = TenantSpec.model_validate(body["spec"])
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(str(part) for part in ("spec", *first["loc"]))
-        raise SpecRejected(field, f"{first['msg']}; apply the CRD of this operator's version") from None
+    spec = TenantSpec.parse(body["spec"])
     return Tenant(
         name=metadata["name"],
         namespace=metadata["namespace"],

@@ -4,10 +4,12 @@ Defaults live in the CRD, which the API server applies; they are repeated here o
 without a server. tests/house compares the two field by field.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+
+from directory_operator.errors import SpecRejected
 
 Tier = Literal["Pooled", "Dedicated"]
 DeletionPolicy = Literal["Retain", "Delete"]
@@ -19,6 +21,16 @@ class SpecModel(BaseModel):
     """Frozen, camelCase outside, unknown fields refused: the API server has pruned them already."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, spec: object) -> Self:
+        """The model of an object's `spec`; SpecRejected names the field that the API server should have refused."""
+        try:
+            return cls.model_validate(spec)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            field = ".".join(str(part) for part in ("spec", *first["loc"]))
+            raise SpecRejected(field, f"{first['msg']}; apply the CRD of this operator's version") from None
 
 
 class Administrator(SpecModel):

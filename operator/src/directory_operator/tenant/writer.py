@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from directory_operator.conditions import Condition, merged
 from directory_operator.events import transitions
@@ -11,9 +10,7 @@ from directory_operator.kube import Kube
 from directory_operator.manifests import ObjectRef
 from directory_operator.recorder import Recorder
 from directory_operator.tenant.status import status_manifest
-from directory_operator.tenant.store import ObjectStore
-
-Body = dict[str, Any]
+from directory_operator.tenant.store import Body, ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
