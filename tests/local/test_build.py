@@ -44,3 +44,17 @@ def test_a_failed_build_leaves_nothing_and_shows_the_compilers_words(program: Go
     with pytest.raises(BuildFailed, match=r"undefined: undefined"):
         build(program, tmp_path / "cache", lambda _line: None)
     assert built(program, tmp_path / "cache") is None
+
+
+def test_a_module_may_hold_several_programs(program: GoProgram, tmp_path: Path) -> None:
+    package = program.module / "bye"
+    package.mkdir()
+    (package / "main.go").write_text('package main\n\nfunc main() { println("bye") }\n')
+    second = GoProgram("bye", "./bye", home="hello")
+    assert second.module == program.module
+    binary = build(second, tmp_path / "cache", lambda _line: None)
+    assert binary.name == "bye"
+    assert built(program, tmp_path / "cache") is None
+    before = second.key
+    (package / "main.go").write_text('package main\n\nfunc main() { println("good bye") }\n')
+    assert second.key != before

@@ -23,22 +23,28 @@ _EVERY = 5.0  # seconds between two lines of progress
 
 @dataclass(frozen=True, slots=True)
 class GoProgram:
-    """A program in a Go module of ours under `local/`, whose go.mod and go.sum pin everything it is made of."""
+    """A program in a Go module of ours under `local/`, whose go.mod and go.sum pin everything it is made of.
+
+    The module may have several programs: its own packages (`.`, `./pause`) and those its `tool` directives name (by
+    import path). `home` is its folder below `local/`, where that is not called as the program is. Names are unique.
+    """
 
     name: str
     package: str
     tags: tuple[str, ...] = ()
     linker_flags: tuple[str, ...] = ()
+    home: str = field(default="", repr=False)
 
     @property
     def module(self) -> Path:
-        return root() / "local" / self.name
+        return root() / "local" / (self.home or self.name)
 
     @property
     def key(self) -> str:
         """Changes whenever the result would: sources, pinned versions, flags and the machine's kind."""
         digest = hashlib.sha256(repr((self, platform.system(), platform.machine())).encode())
-        for source in sorted((*self.module.glob("*.go"), self.module / "go.mod", self.module / "go.sum")):
+        sources = (*self.module.rglob("*.go"), *self.module.glob("go.mod"), *self.module.glob("go.sum"))
+        for source in sorted(sources):
             digest.update(source.read_bytes())
         return digest.hexdigest()[:16]
 
