@@ -12,6 +12,7 @@ import pytest
 from directory_contract import environment as env
 from tests.support.api import ApiProcess, serving, serving_login
 from tests.support.eventually import eventually
+from tests.support.goodbye import line_to
 from tests.support.tenants import Backends, Login
 
 
@@ -106,6 +107,21 @@ def test_the_database_may_come_later_and_go_again(backends: Backends, tmp_path: 
             eventually(lambda: caller.get("/people").status_code == 200, timeout=20)
     finally:
         backends.machine.start("postgres")
+
+
+def test_a_database_that_says_goodbye_over_idle_connections_costs_no_more_than_those(
+    backends: Backends, tmp_path: Path
+) -> None:
+    login = backends.pooled_login(f"dp_{uuid4().hex[:8]}")
+    tenant = backends.tenant(f"bye-{uuid4().hex[:8]}")
+    with line_to(backends.machine.ports.postgres) as line:
+        environment = backends.environment(login, tmp_path) | {env.POSTGRES_PORT: str(line.port)}
+        with serving(environment, tmp_path) as api:
+            caller = api.caller(tenant).signed_in()
+            line.say_goodbye()
+            first = caller.get("/people")
+            assert first.status_code == 200 or first.json()["code"] == "database_unavailable"
+            eventually(lambda: caller.get("/people").status_code == 200)
 
 
 def test_without_the_object_store_only_photos_are_missing(backends: Backends, tmp_path: Path) -> None:

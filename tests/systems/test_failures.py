@@ -7,16 +7,18 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from directory_operator.errors import AccessDenied, NotReady, SystemUnavailable
 from directory_operator.reasons import Reason
-from directory_operator.systems.protocol import SystemName
+from directory_operator.systems.protocol import System, SystemName
 from directory_operator.systems.redis import connection as redis_connection
 from directory_operator.systems.s3 import store
-from directory_operator.tenant.model import Platform
+from directory_operator.tenant.model import Platform, Tenant
+from tests.support.goodbye import line_to
 from tests.systems.rig import NAMES, Rig, connect, platform_on, pool_credentials
 
 WRONG = "wrong-but-still-a-secret-of-mine"
@@ -142,6 +144,22 @@ async def test_no_error_and_no_log_line_holds_a_secret(
     assert [secret for secret in mine if secret.get_secret_value() in everything] == []
 
 
+async def test_a_server_that_says_goodbye_over_an_idle_connection_is_unavailable_and_then_asked_anew(rig: Rig) -> None:
+    tenant = rig.tenant()
+    with line_to(rig.machine.ports.postgres) as line:
+        mine = connect(rig.machine, elsewhere(rig.platform, line.port))
+        postgres = mine.backends.systems["postgres"]
+        try:
+            await postgres.observe(tenant)
+            line.say_goodbye()
+            await asyncio.sleep(0.1)  # until the driver has read it
+            with pytest.raises(SystemUnavailable):
+                await postgres.observe(tenant)
+            await answers(postgres, tenant)
+        finally:
+            await mine.backends.close()
+
+
 async def test_a_backend_that_comes_back_is_used_again(rig: Rig) -> None:
     tenant = rig.tenant()
     await rig.converge("redis", tenant)
@@ -149,14 +167,20 @@ async def test_a_backend_that_comes_back_is_used_again(rig: Rig) -> None:
     with pytest.raises(SystemUnavailable):
         await rig.backends.systems["redis"].observe(tenant)
     rig.machine.start("redis")
+    await answers(rig.backends.systems["redis"], tenant)
+
+
+async def answers(system: System[Any, Any, Any], tenant: Tenant) -> None:
+    """Wait until the system is asked again and answers."""
     started = time.monotonic()
     while True:
         try:
-            assert await rig.planned("redis", tenant) is not None
-            break
+            await system.observe(tenant)
         except SystemUnavailable:
             assert time.monotonic() - started < 20
             await asyncio.sleep(0.1)
+        else:
+            return
 
 
 async def test_a_database_without_the_schema_says_to_migrate(rig: Rig) -> None:

@@ -26,6 +26,16 @@ Row = Mapping[str, Any]
 
 _ACQUIRE_SECONDS: Final = 5.0
 _STATEMENT_SECONDS: Final = 30.0
+
+# InternalClientError: the server's goodbye has come over an idle connection whose end is not seen yet, and the next
+# statement finds the driver between two states. Such a connection is of no more use.
+_DRIVER_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 _SET_CONTEXT: Final = f"SELECT set_config('{TENANT_SETTING}', $1, true), set_config('{CONTEXT_SETTING}', $2, true)"
 
 
@@ -170,11 +180,13 @@ class Database:
             connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
         except TimeoutError:
             raise Problem(504, "database_busy", "No database connection became free in time.") from None
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, SecretMissing) as error:
+        except (*_DRIVER_ERRORS, SecretMissing) as error:
             raise unavailable("database_unavailable", "The database cannot be reached.") from error
         try:
             yield cast("asyncpg.Connection[asyncpg.Record]", connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _DRIVER_ERRORS as error:
+            if isinstance(error, asyncpg.InternalClientError):
+                connection.terminate()
             raise problem_of(error) from error
         finally:
             await self._pool.release(connection, timeout=_ACQUIRE_SECONDS)
@@ -187,7 +199,7 @@ async def _transaction(connection: "asyncpg.Connection[asyncpg.Record]", begin: 
         yield
     except BaseException:
         # A broken connection cannot roll back and need not: PostgreSQL does when it goes.
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        with suppress(*_DRIVER_ERRORS):
             await connection.execute("ROLLBACK")
         raise
     await connection.execute("COMMIT")

@@ -34,6 +34,16 @@ _NO_SCHEMA: Final = frozenset({"3D000", "3F000", "42P01", "42703", "42883"})
 _UNAVAILABLE_CLASSES: Final = ("08", "53", "57", "58")
 _BUSY: Final = frozenset({"55P03", "40P01", "40001"})
 
+# InternalClientError: the server's goodbye has come over an idle connection whose end is not seen yet, and the next
+# statement finds the driver between two states. Such a connection is of no more use.
+_DRIVER_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
 
 class TupleConcurrentlyUpdated(Exception):
     """PostgreSQL's XX000 when two sessions alter one catalog row at once: the same again will do."""
@@ -64,10 +74,14 @@ class Database:
             try:
                 pool = await self._open()
                 async with pool.acquire() as connection:
-                    yield connection
+                    try:
+                        yield connection
+                    except asyncpg.InternalClientError:
+                        connection.terminate()
+                        raise
             except StepError:
                 raise
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except _DRIVER_ERRORS as error:
                 raise self.condition(error) from None
 
     @asynccontextmanager

@@ -1,0 +1,57 @@
+"""A PostgreSQL server that says goodbye and stays on the line: between its last word and the closed socket."""
+
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+# ErrorResponse, https://www.postgresql.org/docs/current/protocol-message-formats.html
+_GOODBYE = b"E" + (4 + len(_FIELDS)).to_bytes(4, "big") + _FIELDS
+
+
+@dataclass
+class Line:
+    """A relay to a real server, which can tell every client that the server is shutting down."""
+
+    port: int
+    clients: list[socket.socket] = field(default_factory=list)
+
+    def say_goodbye(self) -> None:
+        """Send what PostgreSQL sends to idle clients when it is stopped, and leave the connections open."""
+        for client in self.clients:
+            with suppress(OSError):
+                client.sendall(_GOODBYE)
+
+
+@contextmanager
+def line_to(server_port: int) -> Iterator[Line]:
+    """A port in front of the server at `server_port`."""
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            line.clients.append(self.request)
+            with socket.create_connection(("127.0.0.1", server_port)) as server:
+                threading.Thread(target=_copy, args=(server, self.request), daemon=True).start()
+                _copy(self.request, server)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Relay) as server:
+        line = Line(server.server_address[1])
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield line
+        finally:
+            server.shutdown()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
