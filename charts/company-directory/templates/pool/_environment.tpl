@@ -1,0 +1,44 @@
+{{- /* The variables of directory_contract.environment, from the platform's spec with the CRD's defaults. */ -}}
+{{- define "directory.pool.environment" -}}
+{{- $spec := .Values.platform.spec -}}
+{{- $postgres := $spec.postgres -}}{{- $redis := $spec.redis -}}{{- $s3 := $spec.objectStorage -}}
+{{- $environment := list
+  (list "TIER" "Pooled")
+  (list "BASE_DOMAIN" $spec.ingress.baseDomain)
+  (list "PUBLIC_PORT" ($spec.ingress.port | default 443))
+  (list "LISTEN_HOST" "0.0.0.0")
+  (list "LISTEN_PORT" 8080)
+  (list "SECRETS_DIRECTORY" "/var/run/directory/secrets")
+  (list "POSTGRES_HOST" $postgres.host)
+  (list "POSTGRES_PORT" ($postgres.port | default 5432))
+  (list "POSTGRES_DATABASE" ($postgres.database | default "directory"))
+  (list "POSTGRES_SSLMODE" ($postgres.sslMode | default "verify-full"))
+  (list "REDIS_HOST" $redis.host)
+  (list "REDIS_PORT" ($redis.port | default 6379))
+  (list "REDIS_TLS" (hasKey $redis "tls" | ternary $redis.tls true))
+  (list "S3_ENDPOINT" $s3.endpoint)
+  (list "S3_REGION" ($s3.region | default "us-east-1"))
+  (list "S3_ADDRESSING_STYLE" ($s3.addressingStyle | default "virtual"))
+  (list "DRAIN_SECONDS" 10)
+  (list "LOG_LEVEL" .Values.pool.logLevel) -}}
+{{- if include "directory.ca.secret" . -}}
+{{- $environment = append $environment (list "CA_FILE" "/var/run/directory/secrets/ca.crt") -}}
+{{- end -}}
+{{- range $environment }}
+- {name: DIRECTORY_{{ index . 0 }}, value: {{ index . 1 | toString | quote }}}
+{{- end }}
+{{- end }}
+
+{{- /* The Secret with the authorities of the backends; none where the system's are trusted. */ -}}
+{{- define "directory.ca.secret" -}}
+{{- $names := list -}}
+{{- range $part := list "postgres" "redis" "objectStorage" -}}
+{{- with (index $.Values.platform.spec $part).caSecretRef -}}
+{{- $names = append $names .name | uniq -}}
+{{- end -}}
+{{- end -}}
+{{- if gt (len $names) 1 -}}
+{{- fail (printf "platform.spec names the Secrets %s as authorities, and the pooled fleet can mount one: put all certificates into the ca.crt of one Secret and name that everywhere" (join ", " $names)) -}}
+{{- end -}}
+{{- join "" $names -}}
+{{- end }}
