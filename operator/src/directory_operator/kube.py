@@ -91,6 +91,10 @@ class Kube:
         path = collection_path(manifest["apiVersion"], manifest["kind"], manifest["metadata"].get("namespace"))
         await self._call("POST", path, manifest)
 
+    async def replace(self, manifest: Manifest) -> Manifest:
+        """Replace the object as it was read; ObjectConflict if it changed since."""
+        return await self._call("PUT", ObjectRef.of(manifest).path, manifest) or {}
+
     async def patch(self, ref: ObjectRef, patch: Manifest) -> None:
         """Merge patch; an object that is gone is left alone."""
         await self._call("PATCH", ref.path, patch, "application/merge-patch+json", missing_ok=True)
