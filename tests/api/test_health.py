@@ -1,9 +1,7 @@
 """Probes, start and stop of the process."""
 
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from uuid import uuid4
 
@@ -152,34 +150,6 @@ def test_new_credentials_are_used_without_a_restart(backends: Backends, tmp_path
             variables={"role": login.role},
         )
         eventually(lambda: caller.get("/people").status_code == 200)
-
-
-def test_a_process_that_is_told_to_stop_drains_first(backends: Backends, tmp_path: Path) -> None:
-    login = backends.pooled_login(f"dp_{uuid4().hex[:8]}")
-    tenant = backends.tenant(f"drain-{uuid4().hex[:8]}")
-    environment = backends.environment(login, tmp_path) | {"DIRECTORY_DRAIN_SECONDS": "1"}
-    with serving(environment, tmp_path) as api:
-        caller = api.caller(tenant).signed_in()
-        statuses: list[int] = []
-        stop = threading.Event()
-
-        def keep_asking() -> None:
-            while not stop.is_set():
-                try:
-                    statuses.append(caller.get("/me").status_code)
-                except Exception:  # noqa: BLE001 - the connection was refused: it has stopped
-                    return
-
-        asking = threading.Thread(target=keep_asking)
-        asking.start()
-        api.process.send_signal(signal.SIGTERM)
-        eventually(lambda: api.get("/readyz").status_code == 503, timeout=1)
-        assert "draining" in _reasons(api)
-        assert api.process.wait(timeout=10) == 0
-        stop.set()
-        asking.join()
-        assert len(statuses) > 10
-        assert set(statuses) == {200}, "nobody was turned away while it drained"
 
 
 @pytest.mark.parametrize(

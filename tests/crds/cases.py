@@ -246,8 +246,63 @@ PLATFORM: dict[tuple[str, str], Case] = {
     ("spec.ingress.clusterIssuer", "must be the name of a ClusterIssuer"): on(
         "spec.ingress.clusterIssuer", **SECRET_NAMES
     ),
-    ("spec.ingress.allowedNamespaces[0]", "must be the name of a namespace"): on(
-        "spec.ingress.allowedNamespaces[0]", **LABELS
+    ("spec.redis", "exactly one of host and sentinel"): Case(
+        taken=({"spec.redis.host": GONE, "spec.redis.sentinel": {"masterName": "a", "hosts": [{"host": "a"}]}},),
+        refused=(
+            {"spec.redis.host": GONE},
+            {"spec.redis.sentinel": {"masterName": "a", "hosts": [{"host": "a"}]}},
+        ),
+        field="spec.redis.host",
+    ),
+    ("spec.redis.sentinel.masterName", "must be letters"): on(
+        "spec.redis.sentinel.masterName", taken=("a", "my_master-1.x"), refused=("a b", "a/b", "ä")
+    ),
+    ("spec.redis.sentinel.credentialsSecretRef.name", "must be the name of a Secret"): on(
+        "spec.redis.sentinel.credentialsSecretRef.name", **SECRET_NAMES
+    ),
+    **{
+        (f"spec.{path}", "must be a DNS name or an IP address"): on(f"spec.{path}", **HOSTS)
+        for path in ("postgres.pooler.host", "redis.sentinel.hosts[0].host")
+    },
+    ("spec.ingress.gatewayRef.name", "must be the name of a Gateway"): on(
+        "spec.ingress.gatewayRef.name", **SECRET_NAMES
+    ),
+    ("spec.ingress.gatewayRef.namespace", "must be the name of a namespace"): on(
+        "spec.ingress.gatewayRef.namespace", **LABELS
+    ),
+    ("spec.ingress.gatewayRef.sectionName", "must be the name of a listener"): on(
+        "spec.ingress.gatewayRef.sectionName", **SECRET_NAMES
+    ),
+    **{
+        (f"spec.network.{peers}[0]", "must name exactly one"): Case(
+            taken=(
+                {f"spec.network.{peers}[0].namespace": "a"},
+                {f"spec.network.{peers}[0].namespace": GONE, f"spec.network.{peers}[0].cidr": "10.0.0.0/8"},
+            ),
+            refused=(
+                {f"spec.network.{peers}[0].namespace": GONE},
+                {f"spec.network.{peers}[0].cidr": "10.0.0.0/8"},
+            ),
+            field=f"spec.network.{peers}[0]",
+        )
+        for peers in ("clients", "dns", "backends")
+    },
+    **{
+        (f"spec.network.{peers}[0].namespace", "must be the name of a namespace"): on(
+            f"spec.network.{peers}[0].namespace", **LABELS
+        )
+        for peers in ("clients", "dns", "backends")
+    },
+    **{
+        (f"spec.network.{peers}[0].cidr", "must be a range of addresses"): on(
+            f"spec.network.{peers}[0].cidr",
+            taken=("10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"),
+            refused=("10.0.0.0", "10.0.0.0/33", "everywhere", "a/8"),
+        )
+        for peers in ("clients", "dns", "backends")
+    },
+    ("spec.api.inFlightMetric", "must be the name of a metric"): on(
+        "spec.api.inFlightMetric", taken=("a", "directory:in_flight_9"), refused=("9a", "a b", "a-b")
     ),
     ("spec.api.image", "must be an image reference"): on("spec.api.image", **IMAGES),
     ("spec.api.pooledEndpoint", "must be an http or https URL"): on("spec.api.pooledEndpoint", **URLS),

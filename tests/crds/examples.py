@@ -22,7 +22,12 @@ TENANT: dict[str, Any] = {
         "ingress": {"rateLimitPerMinute": 600, "tls": {"secretName": "initech-certificate"}},
         "api": {
             "image": "registry.example:5000/directory/api:1.2.3",
-            "autoscaling": {"minReplicas": 1, "maxReplicas": 100, "targetCpuUtilizationPercentage": 70},
+            "autoscaling": {
+                "minReplicas": 1,
+                "maxReplicas": 100,
+                "targetCpuUtilizationPercentage": 70,
+                "targetRequestsInFlight": 20,
+            },
             "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": 2, "memory": "1.5Gi"}},
         },
         "auth": {"accessTokenLifetimeSeconds": 600, "refreshTokenLifetimeSeconds": 86400},
@@ -42,6 +47,7 @@ PLATFORM: dict[str, Any] = {
             "sslMode": "verify-full",
             "caSecretRef": {"name": "postgres-ca"},
             "adminSecretRef": {"name": "postgres-admin"},
+            "pooler": {"host": "pooler.internal", "port": 6432},
         },
         "redis": {
             "host": "10.0.0.7",
@@ -66,11 +72,18 @@ PLATFORM: dict[str, Any] = {
             "baseDomain": "directory.example",
             "port": 443,
             "clusterIssuer": "letsencrypt",
-            "allowedNamespaces": ["ingress-nginx", "monitoring"],
+            "gatewayRef": {"name": "public", "namespace": "gateways", "sectionName": "https"},
+            "externalDns": {"ttlSeconds": 60},
+        },
+        "network": {
+            "clients": [{"namespace": "ingress-nginx"}, {"cidr": "10.0.0.0/24"}],
+            "dns": [{"namespace": "kube-system", "ports": [53]}],
+            "backends": [{"namespace": "directory-data", "ports": [5432, 6379, 9000]}],
         },
         "api": {
             "image": "registry.example/directory-api@sha256:" + "0" * 64,
             "pooledEndpoint": "http://directory-api.directory-system.svc:8080",
+            "inFlightMetric": "directory_api_requests_in_flight",
         },
     },
 }
@@ -79,6 +92,31 @@ BASES = {"DirectoryTenant": TENANT, "DirectoryPlatform": PLATFORM}
 
 GONE = object()
 """As a value: the field is not there."""
+
+ALTERNATIVES: dict[str, dict[str, Any]] = {
+    "spec.redis.sentinel": {
+        "spec.redis.host": GONE,
+        "spec.redis.sentinel": {
+            "masterName": "directory",
+            "hosts": [{"host": "sentinel.internal", "port": 26379}],
+            "credentialsSecretRef": {"name": "sentinel"},
+        },
+    },
+    **{
+        f"spec.network.{peers}[0].cidr": {
+            f"spec.network.{peers}[0].namespace": GONE,
+            f"spec.network.{peers}[0].cidr": "10.0.0.0/24",
+        }
+        for peers in ("clients", "dns", "backends")
+    },
+}
+"""Fields that stand for others: how the base looks with them."""
+
+
+def base_of(kind: str, path: str) -> dict[str, Any]:
+    """The valid object that has the field."""
+    found = (changes for start, changes in ALTERNATIVES.items() if path.startswith(start))
+    return changed(BASES[kind], next(found, {}))
 
 
 def changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

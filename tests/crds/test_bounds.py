@@ -11,7 +11,7 @@ import pytest
 
 from directory_operator.platform.spec import PlatformSpec
 from directory_operator.tenant.spec import TenantSpec
-from tests.crds.examples import BASES, GONE, PLATFORM, TENANT, changed
+from tests.crds.examples import BASES, GONE, PLATFORM, TENANT, base_of, changed
 from tests.crds.schema import Node, spec_nodes
 from tests.support.cluster import CUSTOM, Cluster
 
@@ -33,6 +33,9 @@ def dns_name(size: int) -> str:
 def word(size: int) -> str:
     return "a" * size
 
+
+CIDRS = {1: "10.0.0.0/8", 0: "", 43: "2001:0db8:0000:0000:0000:0000:0000:0000/128", 44: "a" * 44}
+"""A valid one of each length that is asked for; there is none of 44."""
 
 LONGEST: dict[str, Sized] = {
     "metadata.name": word,
@@ -60,7 +63,16 @@ LONGEST: dict[str, Sized] = {
     "spec.ingress.className": word,
     "spec.ingress.baseDomain": dns_name,
     "spec.ingress.clusterIssuer": word,
-    "spec.ingress.allowedNamespaces[0]": word,
+    "spec.postgres.pooler.host": word,
+    "spec.redis.sentinel.masterName": word,
+    "spec.redis.sentinel.hosts[0].host": word,
+    "spec.redis.sentinel.credentialsSecretRef.name": word,
+    "spec.ingress.gatewayRef.name": word,
+    "spec.ingress.gatewayRef.namespace": word,
+    "spec.ingress.gatewayRef.sectionName": word,
+    **{f"spec.network.{peers}[0].namespace": word for peers in ("clients", "dns", "backends")},
+    **{f"spec.network.{peers}[0].cidr": lambda size: CIDRS[size] for peers in ("clients", "dns", "backends")},
+    "spec.api.inFlightMetric": word,
     "spec.api.pooledEndpoint": lambda size: "https://" + word(size - 8),
 }
 
@@ -68,7 +80,13 @@ ITEMS: dict[str, Sized] = {
     "spec.admins": lambda size: [{"email": f"admin{number}@acme.example"} for number in range(size)],
     "spec.hosts": lambda size: [f"host{number}.acme.example" for number in range(size)],
     "spec.cors.allowedOrigins": lambda size: [f"https://host{number}.acme.example" for number in range(size)],
-    "spec.ingress.allowedNamespaces": lambda size: [f"namespace-{number}" for number in range(size)],
+    "spec.redis.sentinel.hosts": lambda size: [{"host": f"sentinel-{number}"} for number in range(size)],
+    "spec.network.clients": lambda size: [{"namespace": f"namespace-{number}"} for number in range(size)],
+    **{
+        f"spec.network.{peers}": lambda size: [{"cidr": f"10.0.{number}.0/24", "ports": [53]} for number in range(size)]
+        for peers in ("dns", "backends")
+    },
+    **{f"spec.network.{peers}[0].ports": lambda size: list(range(1, size + 1)) for peers in ("dns", "backends")},
 }
 """Distinct items."""
 
@@ -146,20 +164,20 @@ def test_the_examples_set_every_field_and_are_taken(cluster: Cluster, kind: str)
     assert cluster.refusal(PATHS[kind], BASES[kind]) is None
     for node in spec_nodes(kind):
         if node.path.startswith("spec"):
-            target: Any = BASES[kind]
+            target: Any = base_of(kind, node.path)
             for part in node.path.replace("[0]", ".0").split("."):
                 target = target[int(part)] if part.isdigit() else target[part]
 
 
 @pytest.mark.parametrize("bound", BOUNDS, ids=str)
 def test_at_the_bound_it_is_taken(cluster: Cluster, bound: Bound) -> None:
-    body = changed(BASES[bound.kind], bound.accepted | COMPANIONS.get((bound.path, bound.keyword), {}))
+    body = changed(base_of(bound.kind, bound.path), bound.accepted | COMPANIONS.get((bound.path, bound.keyword), {}))
     assert cluster.refusal(PATHS[bound.kind], body) is None
 
 
 @pytest.mark.parametrize("bound", BOUNDS, ids=str)
 def test_beyond_the_bound_it_is_refused_by_field(cluster: Cluster, bound: Bound) -> None:
-    status = cluster.refusal(PATHS[bound.kind], changed(BASES[bound.kind], bound.refused))
+    status = cluster.refusal(PATHS[bound.kind], changed(base_of(bound.kind, bound.path), bound.refused))
     assert status is not None
     fields = [cause["field"] for cause in status["details"]["causes"]]
     wanted = bound.path + ("[1]" if bound.keyword == "unique" else "")
@@ -177,7 +195,7 @@ def test_quantities_are_integers_or_short_strings(cluster: Cluster, path: str) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "field"), [("DirectoryTenant", "spec.quota"), ("DirectoryPlatform", "spec.redis.sentinels")]
+    ("kind", "field"), [("DirectoryTenant", "spec.quota"), ("DirectoryPlatform", "spec.redis.cluster")]
 )
 def test_unknown_fields_are_refused_where_the_client_asks(cluster: Cluster, kind: str, field: str) -> None:
     status = cluster.refusal(PATHS[kind], changed(BASES[kind], {field: 1}))

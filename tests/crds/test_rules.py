@@ -6,7 +6,7 @@ import pytest
 
 from directory_operator.manifests import API_VERSION, ObjectRef
 from tests.crds.cases import CASES, Case, Changes
-from tests.crds.examples import BASES, changed
+from tests.crds.examples import BASES, base_of, changed
 from tests.crds.schema import CelRule, cel_rules
 from tests.support.cluster import CUSTOM, Cluster
 
@@ -56,7 +56,7 @@ def test_a_rule_says_what_to_do(cluster: Cluster, rule: CelRule) -> None:
 
 def verdict(cluster: Cluster, rule: CelRule, changes: Changes) -> Any:
     """What the API server says to the change: of the object itself, or of the stored one's update."""
-    base, case, path = BASES[rule.kind], case_of(rule), COLLECTIONS[rule.kind]
+    base, case, path = base_of(rule.kind, rule.path), case_of(rule), COLLECTIONS[rule.kind]
     if not rule.is_transition:
         return cluster.refusal(path, changed(base, changes))
     assert case.before is not None, "a rule about changes says what the object was before"

@@ -56,7 +56,10 @@ class Observation:
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 outcome.status, outcome.started = message["status"], True
-                MutableHeaders(scope=message)["X-Request-ID"] = identifier
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = identifier
+                if _draining(scope):  # RFC 9112 section 9.6: the next request of this client goes to another process
+                    headers["Connection"] = "close"
             await send(message)
 
         try:
@@ -87,6 +90,11 @@ class Observation:
         tenant: Tenant | None = scope.get("tenant")
         fields = {"method": method, "route": route, "status": outcome.status, "ms": round(seconds * 1000, 2)}
         _LOG.info("request", extra={"fields": fields | ({"tenant": tenant.slug} if tenant else {})})
+
+
+def _draining(scope: Scope) -> bool:
+    services: Services | None = getattr(scope["app"].state, "services", None)
+    return services is not None and services.health.draining
 
 
 class BodyLimit:

@@ -170,9 +170,13 @@ def difference(wanted: object, live: object, path: str = "") -> str | None:
         return next((each for each in found if each), None)
     if isinstance(wanted, list):
         return _list_difference(wanted, live, path)
-    if wanted == live or (".resources." in path and same_quantity(wanted, live)):
+    if wanted == live or (_is_quantity(path) and same_quantity(wanted, live)):
         return None
     return path
+
+
+def _is_quantity(path: str) -> bool:
+    return ".resources." in path or path.endswith(".averageValue")
 
 
 def _list_difference(wanted: list[object], live: object, path: str) -> str | None:

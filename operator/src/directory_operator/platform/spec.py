@@ -1,8 +1,8 @@
 """`spec` of a DirectoryPlatform; crds/directoryplatform.yaml holds the same fields."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from directory_operator.tenant.spec import SpecModel
 
@@ -15,6 +15,13 @@ class SecretRef(SpecModel):
     name: str
 
 
+class Address(SpecModel):
+    """Where a server answers."""
+
+    host: str
+    port: Port = 5432
+
+
 class PostgresSpec(SpecModel):
     """The shared database. The Secret holds `username` and `password` of the operator's login."""
 
@@ -24,16 +31,46 @@ class PostgresSpec(SpecModel):
     ssl_mode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"
     ca_secret_ref: SecretRef | None = None
     admin_secret_ref: SecretRef
+    pooler: Address | None = None
+    """PgBouncer, for the API alone."""
+
+    @property
+    def for_api(self) -> Address:
+        """Where tenants' API connects."""
+        return self.pooler or Address(host=self.host, port=self.port)
+
+
+class SentinelAddress(SpecModel):
+    """Where a Sentinel answers."""
+
+    host: str
+    port: Port = 26379
+
+
+class SentinelSpec(SpecModel):
+    """Who knows which server is the primary. The Secret holds `username` and `password`."""
+
+    master_name: str
+    hosts: Annotated[tuple[SentinelAddress, ...], Field(min_length=1, max_length=9)]
+    credentials_secret_ref: SecretRef | None = None
 
 
 class RedisSpec(SpecModel):
-    """A standalone Redis. The Secret holds `username` and `password` of the operator's ACL user."""
+    """One Redis or several. The Secret holds `username` and `password` of the operator's ACL user."""
 
-    host: str
+    host: str | None = None
     port: Port = 6379
+    sentinel: SentinelSpec | None = None
     tls: bool = True
     ca_secret_ref: SecretRef | None = None
     admin_secret_ref: SecretRef
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.host is None) == (self.sentinel is None):
+            message = "exactly one of host and sentinel must say where Redis is"
+            raise ValueError(message)
+        return self
 
 
 class ObjectStorageSpec(SpecModel):
@@ -50,6 +87,20 @@ class ObjectStorageSpec(SpecModel):
     enforcement: Literal["BestEffort", "Strict"] = "BestEffort"
 
 
+class GatewayRef(SpecModel):
+    """A Gateway, and perhaps the one listener of it."""
+
+    name: str
+    namespace: str
+    section_name: str | None = None
+
+
+class ExternalDnsSpec(SpecModel):
+    """Of the records that external-dns makes."""
+
+    ttl_seconds: Annotated[int, Field(ge=1, le=604800)] = 300
+
+
 class PlatformIngressSpec(SpecModel):
     """How tenants are reached from outside."""
 
@@ -58,8 +109,38 @@ class PlatformIngressSpec(SpecModel):
     port: Port = 443
     cluster_issuer: str | None = None
     """cert-manager ClusterIssuer that signs the certificates of custom hosts."""
-    allowed_namespaces: tuple[str, ...] = ()
-    """Namespaces whose pods may connect to Dedicated tenants' API; empty means all."""
+    gateway_ref: GatewayRef | None = None
+    """Gateway that HTTPRoutes attach to, instead of Ingresses of `class_name`."""
+    external_dns: ExternalDnsSpec | None = None
+    """Asks external-dns for records."""
+
+
+class Peer(SpecModel):
+    """Pods of a namespace, or addresses: exactly one of the two."""
+
+    namespace: str | None = None
+    cidr: str | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.namespace is None) == (self.cidr is None):
+            message = "exactly one of namespace and cidr must be named"
+            raise ValueError(message)
+        return self
+
+
+class Destination(Peer):
+    """The same with TCP ports, those of the pods or hosts themselves."""
+
+    ports: tuple[Port, ...]
+
+
+class NetworkSpec(SpecModel):
+    """What the NetworkPolicies of Dedicated tenants let through."""
+
+    clients: tuple[Peer, ...] = ()
+    dns: tuple[Destination, ...] = (Destination(namespace="kube-system", ports=(53,)),)
+    backends: tuple[Destination, ...] = ()
 
 
 class PlatformApiSpec(SpecModel):
@@ -67,6 +148,8 @@ class PlatformApiSpec(SpecModel):
 
     image: str
     pooled_endpoint: str | None = None
+    in_flight_metric: str | None = None
+    """Name of the pods' requests in flight in the custom metrics API."""
 
 
 class PlatformSpec(SpecModel):
@@ -76,4 +159,5 @@ class PlatformSpec(SpecModel):
     redis: RedisSpec
     object_storage: ObjectStorageSpec
     ingress: PlatformIngressSpec
+    network: NetworkSpec | None = None
     api: PlatformApiSpec

@@ -61,6 +61,7 @@ class AutoscalingSpec(SpecModel):
     min_replicas: Annotated[int, Field(ge=1, le=100)] = 2
     max_replicas: Annotated[int, Field(ge=1, le=100)] = 5
     target_cpu_utilization_percentage: Annotated[int, Field(ge=10, le=100)] = 70
+    target_requests_in_flight: Annotated[int, Field(ge=1, le=10000)] = 20
 
 
 class ResourceRequests(SpecModel):

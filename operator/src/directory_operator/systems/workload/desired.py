@@ -1,9 +1,9 @@
 """The objects that serve a Dedicated tenant, in the order in which they are made. Pure."""
 
-from directory_contract.environment import API_PORT
 from directory_operator.children import SERVICE_PORT, child_name, metadata, sealed
 from directory_operator.manifests import Manifest, ObjectRef
-from directory_operator.systems.workload.pod import CA_KEY, ca_name, pod_labels, pod_template, storage_port
+from directory_operator.systems.workload.network import network_policy
+from directory_operator.systems.workload.pod import CA_KEY, ca_name, pod_labels, pod_template
 from directory_operator.tenant.model import Tenant
 
 
@@ -55,30 +55,6 @@ def authorities(tenant: Tenant) -> Manifest:
     }
 
 
-def network_policy(tenant: Tenant) -> Manifest:
-    """Who may connect to the pods, and the ports they may connect to: name resolution and the backends."""
-    platform = tenant.platform.spec
-    clients = [
-        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
-        for namespace in platform.ingress.allowed_namespaces
-    ]
-    backends = sorted({platform.postgres.port, platform.redis.port, storage_port(tenant)})
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(tenant, child_name(tenant)),
-        "spec": {
-            "podSelector": {"matchLabels": pod_labels(tenant)},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"ports": [_tcp(API_PORT)], **({"from": clients} if clients else {})}],
-            "egress": [
-                {"ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]},
-                {"ports": [_tcp(port) for port in backends]},
-            ],
-        },
-    }
-
-
 def service(tenant: Tenant) -> Manifest:
     """The stable address of the pods."""
     return {
@@ -110,9 +86,8 @@ def deployment(tenant: Tenant) -> Manifest:
 
 
 def autoscaler(tenant: Tenant) -> Manifest:
-    """How many pods run."""
+    """How many pods run. Up at once, down slowly: a pod too many costs less than one too few."""
     autoscaling = tenant.spec.api.autoscaling
-    target = {"type": "Utilization", "averageUtilization": autoscaling.target_cpu_utilization_percentage}
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -121,9 +96,34 @@ def autoscaler(tenant: Tenant) -> Manifest:
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": child_name(tenant)},
             "minReplicas": autoscaling.min_replicas,
             "maxReplicas": autoscaling.max_replicas,
-            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+            "metrics": _metrics(tenant),
+            "behavior": {
+                "scaleUp": {
+                    "stabilizationWindowSeconds": 0,
+                    "selectPolicy": "Max",
+                    "policies": [
+                        {"type": "Percent", "value": 100, "periodSeconds": 15},
+                        {"type": "Pods", "value": 2, "periodSeconds": 15},
+                    ],
+                },
+                "scaleDown": {
+                    "stabilizationWindowSeconds": 180,
+                    "policies": [{"type": "Percent", "value": 50, "periodSeconds": 60}],
+                },
+            },
         },
     }
+
+
+def _metrics(tenant: Tenant) -> list[Manifest]:
+    """CPU and, where somebody serves that metric, requests in flight: waiting for a backend burns no CPU."""
+    autoscaling = tenant.spec.api.autoscaling
+    cpu = {"type": "Utilization", "averageUtilization": autoscaling.target_cpu_utilization_percentage}
+    metrics: list[Manifest] = [{"type": "Resource", "resource": {"name": "cpu", "target": cpu}}]
+    if name := tenant.platform.spec.api.in_flight_metric:
+        in_flight = {"type": "AverageValue", "averageValue": str(autoscaling.target_requests_in_flight)}
+        metrics.append({"type": "Pods", "pods": {"metric": {"name": name}, "target": in_flight}})
+    return metrics
 
 
 def disruption(tenant: Tenant) -> Manifest:
@@ -138,7 +138,3 @@ def disruption(tenant: Tenant) -> Manifest:
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
-
-
-def _tcp(port: int) -> Manifest:
-    return {"protocol": "TCP", "port": port}

@@ -2,18 +2,26 @@
 
 from hashlib import sha256
 from typing import Final
-from urllib.parse import urlsplit
 
 from directory_contract import environment as env
 from directory_contract.names import storage_secret, tenant_secret
 from directory_operator.children import TENANT_LABEL, child_name
 from directory_operator.manifests import GROUP, Manifest
+from directory_operator.platform.spec import RedisSpec
 from directory_operator.tenant.model import Tenant
 
 GENERATION_ANNOTATION: Final = f"{GROUP}/credential-generation"
 CA_ANNOTATION: Final = f"{GROUP}/ca-digest"
 CA_KEY: Final = "ca.crt"
 
+_DRAIN: Final = 10
+"""Seconds for which a pod that is told to stop serves on: by then nobody is sent to it any more.
+
+The process drains by itself: a `preStop` would need a shell in the image, or a Kubernetes that knows `sleep`, and
+during it the process would not know that it should send its clients elsewhere.
+"""
+_SHUTDOWN: Final = 20
+"""Seconds that requests in flight may take after that."""
 _USER: Final = 10001  # any number but 0: the image names none, so that the same one works under any policy
 _SECRETS: Final = "/var/run/directory/secrets"
 _MODE: Final = 0o440
@@ -45,12 +53,6 @@ def ca_name(tenant: Tenant) -> str:
     return f"{child_name(tenant)}-ca"
 
 
-def storage_port(tenant: Tenant) -> int:
-    """TCP port of the object store."""
-    endpoint = urlsplit(tenant.platform.spec.object_storage.endpoint)
-    return endpoint.port or (443 if endpoint.scheme == "https" else 80)
-
-
 def pod_template(tenant: Tenant) -> Manifest:
     """The pod template of the tenant's Deployment."""
     annotations = {GENERATION_ANNOTATION: tenant.credentials.generation} if tenant.credentials else {}
@@ -64,7 +66,7 @@ def pod_template(tenant: Tenant) -> Manifest:
             "serviceAccountName": child_name(tenant),
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": 30,
+            "terminationGracePeriodSeconds": _DRAIN + _SHUTDOWN + 5,
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": _USER,
@@ -98,10 +100,10 @@ def _container(tenant: Tenant) -> Manifest:
         "env": [{"name": name, "value": value} for name, value in _environment(tenant).items()],
         "ports": [{"name": "http", "containerPort": env.API_PORT, "protocol": "TCP"}],
         "startupProbe": _probe("/startupz", period=2, failures=60),
-        "readinessProbe": _probe("/readyz", period=5, failures=2),
+        # What all pods lack alike, a database say, is no reason to take all away: they answer 503 themselves, and work
+        # again in the moment it is back. Only what lasts takes a pod away.
+        "readinessProbe": _probe("/readyz", period=3, failures=6),
         "livenessProbe": _probe("/healthz", period=10, failures=3),
-        # Endpoints stop being used a moment after a pod is told to go: it serves on until then.
-        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
         "resources": {"requests": api.resources.requests.model_dump(), "limits": api.resources.limits.model_dump()},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -124,19 +126,27 @@ def _environment(tenant: Tenant) -> dict[str, str]:
         env.PUBLIC_PORT: str(platform.ingress.port),
         env.LISTEN_HOST: "0.0.0.0",  # noqa: S104 - inside the pod, behind its NetworkPolicy
         env.LISTEN_PORT: str(env.API_PORT),
+        env.DRAIN_SECONDS: str(_DRAIN),
+        env.SHUTDOWN_SECONDS: str(_SHUTDOWN),
         env.SECRETS_DIRECTORY: _SECRETS,
-        env.POSTGRES_HOST: platform.postgres.host,
-        env.POSTGRES_PORT: str(platform.postgres.port),
+        env.POSTGRES_HOST: platform.postgres.for_api.host,
+        env.POSTGRES_PORT: str(platform.postgres.for_api.port),
         env.POSTGRES_DATABASE: platform.postgres.database,
         env.POSTGRES_SSLMODE: platform.postgres.ssl_mode,
-        env.REDIS_HOST: platform.redis.host,
-        env.REDIS_PORT: str(platform.redis.port),
-        env.REDIS_TLS: str(platform.redis.tls).lower(),
+        **_redis(platform.redis),
         env.S3_ENDPOINT: platform.object_storage.endpoint,
         env.S3_REGION: platform.object_storage.region,
         env.S3_ADDRESSING_STYLE: platform.object_storage.addressing_style,
     }
     return variables | ({env.CA_FILE: f"{_SECRETS}/{CA_KEY}"} if tenant.platform.ca_bundle else {})
+
+
+def _redis(redis: RedisSpec) -> dict[str, str]:
+    tls = {env.REDIS_TLS: str(redis.tls).lower()}
+    if redis.sentinel is None:
+        return {env.REDIS_HOST: redis.host or "", env.REDIS_PORT: str(redis.port)} | tls
+    sentinels = ",".join(f"{each.host}:{each.port}" for each in redis.sentinel.hosts)
+    return {env.REDIS_SENTINELS: sentinels, env.REDIS_SENTINEL_MASTER: redis.sentinel.master_name} | tls
 
 
 def _secret_sources(tenant: Tenant) -> list[Manifest]:
