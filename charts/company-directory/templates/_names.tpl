@@ -71,3 +71,22 @@ http://{{ include "directory.pool.name" . }}.{{ .Release.Namespace }}.svc.{{ .Va
 app.kubernetes.io/name: company-directory
 app.kubernetes.io/component: migrations
 {{- end }}
+
+{{- define "directory.tests.selector" -}}
+app.kubernetes.io/name: company-directory
+app.kubernetes.io/component: tests
+{{- end }}
+
+{{- /* metadata of a ServiceMonitor, with the labels that a Prometheus selects by */ -}}
+{{- define "directory.monitorMetadata" -}}
+{{- $root := index . 0 -}}
+{{- $metadata := include "directory.metadata" (list $root (index . 1) (index . 2) dict) | fromYaml -}}
+{{- $_ := set $metadata "labels" (merge $metadata.labels $root.Values.serviceMonitor.labels) -}}
+{{- toYaml $metadata -}}
+{{- end }}
+
+{{- /* Pods of hooks that speak to the Kubernetes API. */ -}}
+{{- define "directory.hooks.selector" -}}
+app.kubernetes.io/name: company-directory
+app.kubernetes.io/component: hooks
+{{- end }}

@@ -63,3 +63,8 @@ helm.sh/hook-output-log-policy: hook-failed
 {{- $selector := include (index . 1) $root | fromYaml -}}
 {{- toYaml (merge $selector (index . 2) $root.Values.commonLabels) -}}
 {{- end }}
+
+{{- define "directory.hooks.resources" -}}
+requests: {cpu: 50m, memory: 96Mi}
+limits: {memory: 256Mi}
+{{- end }}
