@@ -264,6 +264,14 @@ PLATFORM: dict[tuple[str, str], Case] = {
         (f"spec.{path}", "must be a DNS name or an IP address"): on(f"spec.{path}", **HOSTS)
         for path in ("postgres.pooler.host", "redis.sentinel.hosts[0].host")
     },
+    ("spec.ingress", "must be set with hostCertificates"): Case(
+        taken=(
+            {"spec.ingress.hostCertificates": "Wildcard", "spec.ingress.clusterIssuer": GONE},
+            {"spec.ingress.hostCertificates": GONE, "spec.ingress.clusterIssuer": GONE},
+        ),
+        refused=({"spec.ingress.clusterIssuer": GONE},),
+        field="spec.ingress.clusterIssuer",
+    ),
     ("spec.ingress.gatewayRef.name", "must be the name of a Gateway"): on(
         "spec.ingress.gatewayRef.name", **SECRET_NAMES
     ),

@@ -72,6 +72,7 @@ PLATFORM: dict[str, Any] = {
             "baseDomain": "directory.example",
             "port": 443,
             "clusterIssuer": "letsencrypt",
+            "hostCertificates": "PerTenant",
             "gatewayRef": {"name": "public", "namespace": "gateways", "sectionName": "https"},
             "externalDns": {"ttlSeconds": 60},
         },

@@ -85,6 +85,24 @@ async def test_the_platforms_issuer_is_asked_where_the_tenant_has_no_certificate
     assert ingress["spec"]["tls"][1] == {"hosts": HOSTS, "secretName": "acme-directory-tls"}
 
 
+async def test_where_no_default_certificate_is_to_be_had_one_of_the_tenants_own_covers_all_its_hosts(
+    system: IngressSystem, live_tenant: MakeTenant, cluster: Cluster
+) -> None:
+    ingress_spec = {"baseDomain": "directory.example", "clusterIssuer": "ca", "hostCertificates": "PerTenant"}
+    tenant = live_tenant(platform=a_platform(ingress=ingress_spec), tier="Dedicated", hosts=HOSTS)
+    await settle(system, tenant)
+    ingress, _ = live(cluster, tenant)
+    assert ingress is not None
+    assert ingress["metadata"]["annotations"]["cert-manager.io/cluster-issuer"] == "ca"
+    hosts = ["acme.directory.example", *HOSTS]
+    assert ingress["spec"]["tls"] == [{"hosts": hosts, "secretName": "acme-directory-tls"}]
+    with pytest.raises(NotReady, match="does not exist"):
+        await system.check(tenant)
+    pooled = live_tenant("globex", platform=a_platform(ingress=ingress_spec))
+    assert await settle(system, pooled) == []
+    assert await system.check(pooled) == ""
+
+
 async def test_the_issuer_is_not_asked_for_what_the_tenant_brings(
     system: IngressSystem, live_tenant: MakeTenant, cluster: Cluster
 ) -> None:

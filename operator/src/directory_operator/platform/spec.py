@@ -109,6 +109,8 @@ class PlatformIngressSpec(SpecModel):
     port: Port = 443
     cluster_issuer: str | None = None
     """cert-manager ClusterIssuer that signs the certificates of custom hosts."""
+    host_certificates: Literal["Wildcard", "PerTenant"] = "Wildcard"
+    """Whether a Dedicated tenant's own host has the controller's default certificate or one of its own."""
     gateway_ref: GatewayRef | None = None
     """Gateway that HTTPRoutes attach to, instead of Ingresses of `class_name`."""
     external_dns: ExternalDnsSpec | None = None

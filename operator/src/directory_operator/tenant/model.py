@@ -65,6 +65,12 @@ class Tenant:
         return (self.names.host, *self.spec.hosts)
 
     @property
+    def certified_hosts(self) -> tuple[str, ...]:
+        """Those that a certificate of the tenant's own has to cover; the rest has the platform's wildcard."""
+        per_tenant = self.platform.spec.ingress.host_certificates == "PerTenant"
+        return self.hosts if per_tenant and self.spec.tier == "Dedicated" else self.spec.hosts
+
+    @property
     def owner(self) -> str:
         """The mark put on what a tenant owns outside the cluster: `<cluster id>/<uid>`."""
         return f"{self.cluster_id}/{self.uid}"

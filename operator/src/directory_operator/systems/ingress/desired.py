@@ -47,7 +47,7 @@ def pool_service_name(tenant: Tenant) -> str:
 
 
 def certificate_secret(tenant: Tenant) -> str | None:
-    """Secret with the certificate of the custom hosts: the tenant's own, else the one that cert-manager fills.
+    """Secret with the certificate of the tenant's own: one that it brings, else the one that cert-manager fills.
 
     None where neither is to be had.
     """
@@ -59,7 +59,7 @@ def certificate_secret(tenant: Tenant) -> str | None:
 def _ingress(tenant: Tenant, hosts: tuple[str, ...], backend: Backend) -> Manifest:
     own_metadata = metadata(tenant, child_name(tenant))
     issuer = tenant.platform.spec.ingress.cluster_issuer
-    if issuer and tenant.spec.hosts and not tenant.spec.ingress.tls:
+    if issuer and tenant.certified_hosts and not tenant.spec.ingress.tls:
         own_metadata["annotations"] = {ISSUER_ANNOTATION: issuer}
     service = {"name": backend.service, "port": {"number": backend.port}}
     paths = [{"path": "/", "pathType": "Prefix", "backend": {"service": service}}]
@@ -76,12 +76,13 @@ def _ingress(tenant: Tenant, hosts: tuple[str, ...], backend: Backend) -> Manife
 
 
 def _tls(tenant: Tenant, hosts: tuple[str, ...]) -> list[Manifest]:
+    certified = tenant.certified_hosts
     entries: list[Manifest] = []
-    if tenant.names.host in hosts:
+    if wildcard := [host for host in hosts if host not in certified]:
         # No Secret: the controller's default certificate is the wildcard one of the base domain.
-        entries.append({"hosts": [tenant.names.host]})
-    if tenant.spec.hosts:
-        entries.append({"hosts": list(tenant.spec.hosts), "secretName": certificate_secret(tenant)})
+        entries.append({"hosts": wildcard})
+    if certified:
+        entries.append({"hosts": list(certified), "secretName": certificate_secret(tenant)})
     return entries
 
 

@@ -48,12 +48,14 @@ class IngressSystem:
         return tenant
 
     async def check(self, tenant: Tenant) -> str:
-        """Raise while custom hosts have no certificate that serves them."""
+        """Raise while hosts that need one have no certificate that serves them."""
         name = certificate_secret(tenant)
-        if not tenant.spec.hosts or name is None:
+        if not tenant.certified_hosts or name is None:
             return ""
         secret = await self._kube.get(ObjectRef("v1", "Secret", name, tenant.namespace))
-        problem = "does not exist" if secret is None else certificate_problem(secret, tenant.spec.hosts, self._now())
+        problem = (
+            "does not exist" if secret is None else certificate_problem(secret, tenant.certified_hosts, self._now())
+        )
         if problem:
             raise NotReady(
                 f"Secret {tenant.namespace}/{name} {problem}; {_remedy(tenant, name)}.",
@@ -68,6 +70,6 @@ class IngressSystem:
 
 def _remedy(tenant: Tenant, name: str) -> str:
     if tenant.spec.ingress.tls:
-        return f"put a certificate for {', '.join(tenant.spec.hosts)} there (spec.ingress.tls.secretName)"
+        return f"put a certificate for {', '.join(tenant.certified_hosts)} there (spec.ingress.tls.secretName)"
     issuer = tenant.platform.spec.ingress.cluster_issuer
     return f"cert-manager's ClusterIssuer {issuer} fills it: see kubectl describe certificate {name}"
