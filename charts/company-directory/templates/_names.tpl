@@ -15,6 +15,7 @@
 {{- /* metadata of an object: (context, name, component, further annotations) */ -}}
 {{- define "directory.metadata" -}}
 {{- $root := index . 0 -}}
+{{- include "directory.checks" $root -}}
 name: {{ index . 1 }}
 namespace: {{ $root.Release.Namespace }}
 labels:

@@ -29,7 +29,8 @@ podSelector:
 
 {{- /* Egress rules to the cluster's DNS. */ -}}
 {{- define "directory.network.dns" -}}
-{{- range (.Values.platform.spec.network | default dict).dns | default (list (dict "namespace" "kube-system" "ports" (list 53))) }}
+{{- if .Values.platform.spec.network }}
+{{- range .Values.platform.spec.network.dns | default (list (dict "namespace" "kube-system" "ports" (list 53))) }}
 - to:
     - {{ include "directory.network.peer" . | nindent 6 | trim }}
   ports:
@@ -38,16 +39,21 @@ podSelector:
     - {protocol: TCP, port: {{ . }}}
     {{- end }}
 {{- end }}
+{{- else }}
+- ports:
+    - {protocol: UDP, port: 53}
+    - {protocol: TCP, port: 53}
+{{- end }}
 {{- end }}
 
-{{- /* Egress rules to the backends: where the platform says they are, else their ports at any address. */ -}}
+{{- /* Egress rules to the backends, where the platform says they are, else their ports at any address: (context, PostgreSQL as the platform has it for those who connect) */ -}}
 {{- define "directory.network.backends" -}}
-{{- $spec := .Values.platform.spec -}}
+{{- $spec := (index . 0).Values.platform.spec -}}
 {{- with ($spec.network | default dict).backends }}
 {{- include "directory.network.destinations" . }}
 {{- else }}
 - ports:
-    {{- range include "directory.network.backendPorts" $spec | fromJsonArray }}
+    {{- range include "directory.network.backendPorts" (list $spec (index . 1)) | fromJsonArray }}
     - {protocol: TCP, port: {{ . }}}
     {{- end }}
 {{- end }}
@@ -55,14 +61,17 @@ podSelector:
 
 {{- /* The ports that a platform's spec names, as JSON. */ -}}
 {{- define "directory.network.backendPorts" -}}
-{{- $ports := list (.postgres.port | default 5432) (.redis.port | default 6379) -}}
-{{- with .postgres.pooler }}{{ $ports = append $ports (.port | default 5432) }}{{ end -}}
+{{- $postgres := index . 1 -}}
+{{- with index . 0 -}}
+{{- $ports := list ($postgres.port | default 5432) (.redis.port | default 6379) -}}
 {{- with .redis.sentinel }}{{ range .hosts }}{{ $ports = append $ports (.port | default 26379) }}{{ end }}{{ end -}}
 {{- $endpoint := urlParse .objectStorage.endpoint -}}
 {{- $port := regexFind ":[0-9]+$" $endpoint.host | trimPrefix ":" -}}
 {{- $ports = append $ports ($port | default (eq $endpoint.scheme "https" | ternary "443" "80")) -}}
-{{- $numbers := list }}{{ range $ports }}{{ $numbers = append $numbers (int .) }}{{ end -}}
-{{- $numbers | uniq | sortAlpha | toJson -}}
+{{- $padded := list }}{{ range $ports }}{{ $padded = append $padded (printf "%05d" (int .)) }}{{ end -}}
+{{- $sorted := list }}{{ range $padded | uniq | sortAlpha }}{{ $sorted = append $sorted (regexReplaceAll "^0+" . "" | int) }}{{ end -}}
+{{- toJson $sorted -}}
+{{- end -}}
 {{- end }}
 
 {{- /* Egress rules to the Kubernetes API: policies see its servers' addresses and ports, not its Service's. */ -}}

@@ -2,6 +2,7 @@
 {{- define "directory.pool.environment" -}}
 {{- $spec := .Values.platform.spec -}}
 {{- $postgres := $spec.postgres -}}{{- $redis := $spec.redis -}}{{- $s3 := $spec.objectStorage -}}
+{{- $server := $postgres.pooler | default $postgres -}}
 {{- $environment := list
   (list "TIER" "Pooled")
   (list "BASE_DOMAIN" $spec.ingress.baseDomain)
@@ -9,18 +10,24 @@
   (list "LISTEN_HOST" "0.0.0.0")
   (list "LISTEN_PORT" 8080)
   (list "SECRETS_DIRECTORY" "/var/run/directory/secrets")
-  (list "POSTGRES_HOST" $postgres.host)
-  (list "POSTGRES_PORT" ($postgres.port | default 5432))
+  (list "POSTGRES_HOST" $server.host)
+  (list "POSTGRES_PORT" ($server.port | default 5432))
   (list "POSTGRES_DATABASE" ($postgres.database | default "directory"))
   (list "POSTGRES_SSLMODE" ($postgres.sslMode | default "verify-full"))
-  (list "REDIS_HOST" $redis.host)
-  (list "REDIS_PORT" ($redis.port | default 6379))
   (list "REDIS_TLS" (hasKey $redis "tls" | ternary $redis.tls true))
   (list "S3_ENDPOINT" $s3.endpoint)
   (list "S3_REGION" ($s3.region | default "us-east-1"))
   (list "S3_ADDRESSING_STYLE" ($s3.addressingStyle | default "virtual"))
   (list "DRAIN_SECONDS" 10)
+  (list "SHUTDOWN_SECONDS" 20)
   (list "LOG_LEVEL" .Values.pool.logLevel) -}}
+{{- with $redis.sentinel -}}
+{{- $sentinels := list -}}
+{{- range .hosts }}{{ $sentinels = append $sentinels (printf "%s:%v" .host (.port | default 26379)) }}{{ end -}}
+{{- $environment = concat $environment (list (list "REDIS_SENTINELS" (join "," $sentinels)) (list "REDIS_SENTINEL_MASTER" .masterName)) -}}
+{{- else -}}
+{{- $environment = concat $environment (list (list "REDIS_HOST" $redis.host) (list "REDIS_PORT" ($redis.port | default 6379))) -}}
+{{- end -}}
 {{- if include "directory.ca.secret" . -}}
 {{- $environment = append $environment (list "CA_FILE" "/var/run/directory/secrets/ca.crt") -}}
 {{- end -}}
