@@ -1,0 +1,104 @@
+"""The rights that the operator is granted in the cluster are those that the API server's audit log shows it use."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.support.installation import SYSTEM, TENANTS, Installation
+from e2e.support.report import Report
+
+OPERATOR = f"system:serviceaccount:{SYSTEM}:directory-operator"
+
+Right = tuple[str, str, str]
+"""API group, resource with its subresource, verb."""
+
+# Granted for what this run can't bring about; each says what would use it.
+UNUSED: dict[Right, str] = {}
+
+
+def granted(installation: Installation) -> set[Right]:
+    """Every right that a ClusterRole or Role bound to the operator's service account gives."""
+    rights: set[Right] = set()
+    for binding in _bindings(installation):
+        reference = binding["roleRef"]
+        namespace = binding["metadata"].get("namespace") if reference["kind"] == "Role" else None
+        role = installation.get(reference["kind"], reference["name"], namespace)
+        assert role, reference
+        for rule in role["rules"]:
+            assert "*" not in (*rule["apiGroups"], *rule["resources"], *rule["verbs"]), rule
+            rights |= {
+                (group, resource, verb)
+                for group in rule["apiGroups"]
+                for resource in rule["resources"]
+                for verb in rule["verbs"]
+            }
+    return rights
+
+
+def _bindings(installation: Installation) -> Iterator[dict]:  # type: ignore[type-arg]
+    for kind in ("clusterrolebindings", "rolebindings"):
+        text = installation.kubectl("get", kind, "-A", "-o", "json")
+        for binding in json.loads(text)["items"]:
+            if any(
+                subject["kind"] == "ServiceAccount"
+                and subject["name"] == "directory-operator"
+                and subject.get("namespace") == SYSTEM
+                for subject in binding.get("subjects", [])
+            ):
+                yield binding
+
+
+@pytest.fixture(scope="module")
+def used(installation: Installation) -> set[tuple[Right, int]]:
+    """What the operator asked for, with the answers' status codes."""
+    found: set[tuple[Right, int]] = set()
+    for log in sorted(installation.audit_logs()):
+        for line in log.read_text().splitlines():
+            if f'"username":"{OPERATOR}"' not in line:
+                continue
+            entry = json.loads(line)
+            reference = entry.get("objectRef")
+            if reference is None:
+                continue
+            resource = "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
+            right = (reference.get("apiGroup", ""), resource, entry["verb"])
+            found.add((right, entry.get("responseStatus", {}).get("code", 0)))
+    return found
+
+
+def test_nothing_that_it_asked_for_was_forbidden(used: set[tuple[Right, int]]) -> None:
+    assert len(used) > 20, "the audit log doesn't show the operator at work"
+    assert {right for right, code in used if code == 403} == set()
+
+
+def test_every_right_is_used(installation: Installation, used: set[tuple[Right, int]], report: Report) -> None:
+    rights = granted(installation)
+    asked = {right for right, _code in used}
+    report.fact("rights granted to the operator, and used", f"{len(rights)}, {len(rights & asked)}")
+    assert rights - asked == set(UNUSED)
+
+
+def test_it_may_not_do_what_it_never_does(installation: Installation) -> None:
+    """Asked of the authorizer itself, for what would hurt most."""
+    for verb, resource, where in (
+        ("create", "clusterrolebindings.rbac.authorization.k8s.io", "default"),
+        ("create", "pods", TENANTS),
+        ("create", "pods/exec", SYSTEM),
+        ("delete", "directorytenants.companydirectory.io", TENANTS),
+        ("delete", "namespaces", TENANTS),
+        ("update", "nodes", "default"),
+    ):
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": OPERATOR, "resourceAttributes": attributes(verb, resource, where)},
+        }
+        answer = json.loads(installation.kubectl("create", "-o", "json", "-f", "-", objects=review))
+        assert answer["status"].get("allowed", False) is False, (verb, resource)
+
+
+def attributes(verb: str, resource: str, namespace: str) -> dict[str, str]:
+    name, _, group = resource.partition(".")
+    name, _, subresource = name.partition("/")
+    return {"verb": verb, "resource": name, "subresource": subresource, "group": group, "namespace": namespace}
