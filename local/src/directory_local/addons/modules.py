@@ -1,0 +1,43 @@
+"""Where Go keeps the pinned modules of the add-ons: their manifests are read there, and nothing of them is in this
+repository.
+"""
+
+import functools
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from directory_local.errors import CommandFailed, ToolMissing
+from directory_local.repository import root
+
+
+def version(home: str, module: str) -> str:
+    """The version of a module, without its v, that `local/<home>/go.mod` requires."""
+    text = (root() / "local" / home / "go.mod").read_text()
+    found = re.search(rf"^\s*(?:require )?{re.escape(module)} v(\S+)", text, re.MULTILINE)
+    if not found:
+        message = f"local/{home}/go.mod requires no {module}"
+        raise ValueError(message)
+    return found.group(1)
+
+
+@functools.cache
+def folder(home: str, module: str) -> Path:
+    """The module's folder in Go's module cache, fetched if it isn't there."""
+    go = shutil.which("go")
+    if not go:
+        raise ToolMissing(
+            "Go", f"The manifests of {module} are in its module. Install Go from https://go.dev/doc/install."
+        )
+    done = subprocess.run(
+        [go, "mod", "download", "-json", module],
+        cwd=root() / "local" / home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise CommandFailed(f"go mod download {module}", done.stderr or done.stdout)
+    return Path(json.loads(done.stdout)["Dir"])

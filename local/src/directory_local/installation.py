@@ -1,0 +1,166 @@
+"""What `make cluster-up` installs once a cluster takes pods: add-ons, backends, the project's own chart, samples."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from directory_local import backends, release, rollout
+from directory_local.addons import manifests, modules, programs
+from directory_local.addons.contour import CLASS
+from directory_local.addons.table import FIRST, SECOND, Addon, Sources, is_elsewhere
+from directory_local.binaries import link
+from directory_local.build import Progress, build, cache_folder
+from directory_local.cluster import Cluster, Manifest
+from directory_local.errors import CommandFailed, LocalPlatformError
+from directory_local.folder import StateFolder, write_if_changed
+from directory_local.images.archive import Image
+from directory_local.images.backends import backend_image
+from directory_local.images.product import PRODUCTS, product_image
+from directory_local.platform_objects import TENANT_NAMESPACE
+from directory_local.repository import root
+from directory_local.steps import Step, TenantView
+
+BACKEND_IMAGES = ("postgresql", "pgbouncer", "redis", "minio", "envoy")
+_WEBHOOK_SECONDS = 60.0
+_PASSING = ("failed calling webhook", "no endpoints available", "no matches for kind", "could not find the requested")
+"""What the API server says of webhooks and kinds that are a moment away from working."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The cluster to install into.
+
+    `load` imports an image archive into its node and returns the names that were missing. Without it images come from
+    `registry`, where somebody has to have put them.
+    """
+
+    cluster: Cluster
+    folder: StateFolder
+    base_domain: str
+    load: Callable[[Path], Sequence[str]] | None = None
+    registry: str | None = None
+
+
+@dataclass(slots=True)
+class Installation:
+    """One run: what was built in its first part is what the second applies."""
+
+    target: Target
+    progress: Progress
+    images: dict[str, Image] = field(default_factory=dict)
+
+    def preparing(self) -> list[Step]:
+        """What needs the machine's own network, and may take minutes the first time: modules, builds."""
+        return [
+            Step("Helm, and the manifests of the add-ons", self._fetch),
+            Step("Images of add-ons, backends, operator and API", self._build),
+        ]
+
+    def installing(self) -> list[Step]:
+        """What is done in the cluster."""
+        return [
+            Step("Images in the cluster", self._load),
+            Step("metrics-server, cert-manager, CloudNativePG", lambda: self._add(FIRST, seconds=180)),
+            Step("Certificate authority and Secrets", self._secrets),
+            Step("Contour and Envoy", lambda: self._add(SECOND, seconds=180)),
+            Step("PostgreSQL, Redis, MinIO", self._backends),
+            Step("Operator, platform and pooled API (Helm)", self._chart),
+            Step("Sample tenants", self._samples),
+        ]
+
+    def tenants(self) -> list[TenantView]:
+        """The sample tenants."""
+        return [TenantView.of(item) for item in self.target.cluster.items("directorytenants", TENANT_NAMESPACE)]
+
+    @property
+    def _helm(self) -> Path:
+        return self.target.folder.bin / "helm"
+
+    def _fetch(self) -> list[str]:
+        if not self.target.load and not self.target.registry:
+            message = (
+                "A cluster of your own pulls images from a registry: build them with `make images`, push them there, "
+                "and name it with DIRECTORY_REGISTRY=<host>/<path>; the image companydirectory.io/x is expected to be "
+                "<host>/<path>/x."
+            )
+            raise LocalPlatformError(message)
+        for program in programs.PROGRAMS:
+            modules.folder(program.home, program.module)
+        link(self._helm, build(programs.HELM, cache_folder(os.environ), self.progress))
+        return []
+
+    def _build(self) -> list[str]:
+        if not self.target.load:
+            return []
+        for program in programs.PROGRAMS:
+            self.images[program.name] = program.image(os.environ, self.progress)
+        for name in BACKEND_IMAGES:
+            self.images[name] = backend_image(name, progress=self.progress)
+        for name in PRODUCTS:
+            self.images[name] = product_image(name, progress=self.progress)
+        return []
+
+    def _load(self) -> list[str]:
+        if not self.target.load:
+            return []
+        return [name for image in self.images.values() for name in self.target.load(image.archive)]
+
+    def _add(self, addons: Iterable[Addon], seconds: float) -> list[str]:
+        sources = Sources(
+            self._helm, self.images["envoy"].reference if self.images else "companydirectory.io/local/envoy"
+        )
+        wanted = [addon for addon in addons if not is_elsewhere(addon, self.target.cluster)]
+        objects = [manifest for addon in wanted for manifest in addon.objects(sources)]
+        changed = self._apply([item for item in objects if item["kind"] in {"Namespace", "CustomResourceDefinition"}])
+        changed += self._apply(
+            [item for item in objects if item["kind"] not in {"Namespace", "CustomResourceDefinition"}]
+        )
+        rollout.wait(self.target.cluster, objects, seconds, self.progress)
+        return changed
+
+    def _secrets(self) -> list[str]:
+        changed = self._apply(backends.namespaces())
+        changed += self._apply(backends.admin_secrets(self.target.cluster))
+        issuers = [item for item in self._backend_objects() if item["kind"] in {"ClusterIssuer", "Certificate"}]
+        changed += self._apply(issuers)
+        rollout.wait(self.target.cluster, issuers, 60, self.progress)
+        write_if_changed(self.target.folder.root / "ca.crt", backends.authority(self.target.cluster), mode=0o644)
+        return changed
+
+    def _backends(self) -> list[str]:
+        objects = self._backend_objects()
+        changed = self._apply(objects)
+        rollout.wait(self.target.cluster, objects, 300, self.progress)
+        return changed + self._apply(backends.copied_secrets(self.target.cluster))
+
+    def _backend_objects(self) -> list[Manifest]:
+        return manifests.with_images(
+            backends.manifests(self.target.cluster), [image.reference for image in self.images.values()]
+        )
+
+    def _chart(self) -> list[str]:
+        spec = backends.platform_spec(self.target.base_domain, CLASS)
+        values = release.values(spec, self.images, self.target.registry)
+        return release.install(self._helm, self.target.cluster, values)
+
+    def _samples(self) -> list[str]:
+        samples = root() / "manifests" / "samples"
+        objects = manifests.read(*sorted(samples.glob("*.yaml")), *sorted((samples / "cluster").glob("*.yaml")))
+        changed = self._apply(objects)
+        rollout.wait(self.target.cluster, objects, 180, self.progress)
+        return changed
+
+    def _apply(self, objects: Iterable[Manifest]) -> list[str]:
+        """Apply, again for as long as webhooks and kinds are only on their way."""
+        relocated = manifests.relocated(objects, self.target.registry)
+        deadline = time.monotonic() + _WEBHOOK_SECONDS
+        while True:
+            try:
+                return self.target.cluster.apply(relocated)
+            except CommandFailed as error:
+                passing = any(phrase in str(error) for phrase in _PASSING)
+                if not passing or time.monotonic() > deadline:
+                    raise
+            time.sleep(1)
