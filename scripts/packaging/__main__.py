@@ -1,0 +1,32 @@
+"""Writes everything that is made from the chart, the CRDs and bootstrap.sql: `python -m scripts.packaging`.
+
+tests/packaging checks that it was.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from directory_local.addons.programs import HELM
+from directory_local.build import build, cache_folder
+from scripts.packaging.chart import REPOSITORY
+from scripts.packaging.outputs import chart_files, rendered_files
+
+
+def main() -> None:
+    """Write what differs, and say what that was."""
+    helm = build(HELM, cache_folder(os.environ), lambda line: sys.stderr.write(f"{line}\n"))
+    _write(chart_files())
+    _write(rendered_files(helm))
+
+
+def _write(files: dict[Path, str]) -> None:
+    for path, text in files.items():
+        if not path.exists() or path.read_text() != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            sys.stdout.write(f"{path.relative_to(REPOSITORY)}\n")
+
+
+if __name__ == "__main__":
+    main()
