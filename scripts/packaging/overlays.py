@@ -10,7 +10,12 @@ from scripts.packaging.chart import Document, example, render
 
 ENVIRONMENTS: Final = ("dev", "staging", "production")
 COMPONENTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "certificate": ("route.certificate.enabled=true", "platform.spec.ingress.clusterIssuer=letsencrypt"),
+    "certificate": (
+        "route.certificate.enabled=true",
+        "route.certificate.issuerRef.name=letsencrypt",
+        "route.certificate.issuerRef.kind=ClusterIssuer",
+        "route.certificate.issuerRef.group=cert-manager.io",
+    ),
     "monitoring": ("serviceMonitor.enabled=true",),
 }
 """Each component of manifests/components, and the settings that make its objects."""
