@@ -12,6 +12,7 @@ from tests.support.traces import Traces, redis_admin, s3_admin
 from tests.support.world import World
 
 NAME = "drifting"
+DEPLOYMENT = f"/apis/apps/v1/namespaces/tenants/deployments/{NAME}-directory"
 
 
 @dataclass(frozen=True)
@@ -174,3 +175,20 @@ def _told(world: World) -> list[str]:
     items = world.get("/api/v1/events?fieldSelector=reason=DriftDetected")["items"]
     items.sort(key=lambda item: int(item["metadata"]["resourceVersion"]))
     return [item["message"] for item in items]
+
+
+def test_what_another_platform_spec_changes_is_an_update_and_no_drift(drifting: World) -> None:
+    before = len(_told(drifting))
+    platform = drifting.get("/apis/companydirectory.io/v1beta1/directoryplatforms/default")
+    for image in ("registry.example/api:newer", platform["spec"]["api"]["image"]):
+        _set_image(drifting, image)
+        eventually(lambda image=image: image in json.dumps(drifting.get(DEPLOYMENT)["spec"]), timeout=30)
+        updates = [message for reason, message in drifting.events(NAME) if reason == "Updated"]
+        assert "apply Deployment" in eventually(lambda updates=updates: updates)[-1]
+    drifting.ready(NAME)
+    assert _told(drifting)[before:] == []
+
+
+def _set_image(world: World, image: str) -> None:
+    patch = json.dumps({"spec": {"api": {"image": image}}})
+    world.kubectl("patch", "dplat", "default", "--type=merge", "-p", patch)

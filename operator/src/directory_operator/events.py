@@ -48,6 +48,11 @@ def drift(changes: Sequence[Change]) -> EventText:
     return EventText(EventReason.DRIFT_DETECTED, f"repaired: {'; '.join(map(str, changes))}", "Warning")
 
 
+def update(changes: Sequence[Change]) -> EventText:
+    """One Event for everything that was changed because the platform, or the operator itself, is another."""
+    return EventText(EventReason.UPDATED, f"brought up to its platform: {'; '.join(map(str, changes))}")
+
+
 def manifest(subject: dict[str, Any], text: EventText, *, namespace: str, now: datetime, suffix: str) -> Manifest:
     """The Event object about `subject`; `suffix` makes its name unique."""
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")

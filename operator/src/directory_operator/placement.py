@@ -12,3 +12,5 @@ class Placement:
 
     platform: Platform
     systems: Systems
+    inputs: str
+    """Digest of everything besides a tenant's own spec that decides what is made for it."""

@@ -37,6 +37,7 @@ class EventReason(StrEnum):
     NOT_READY = "NotReady"
     STALLED = "Stalled"
     DRIFT_DETECTED = "DriftDetected"
+    UPDATED = "Updated"
     DELETION_BLOCKED = "DeletionBlocked"
     RETAINED = "Retained"
     RELEASED_UNSEALED = "ReleasedUnsealed"

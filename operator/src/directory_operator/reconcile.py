@@ -39,6 +39,11 @@ class StepReport:
     """The plan is empty: what the step owns is as desired, whether or not it works yet."""
 
     @property
+    def works(self) -> bool:
+        """Nothing is left to do or to wait for."""
+        return self.error is None and not self.waits_for
+
+    @property
     def condition(self) -> Condition:
         """The step's condition, decided now."""
         if self.waits_for:
@@ -59,6 +64,10 @@ class Outcome:
     def errors(self) -> tuple[StepError, ...]:
         """Why it isn't finished, in the order of the table."""
         return tuple(report.error for report in self.reports if report.error)
+
+    def works(self, *systems: SystemName) -> bool:
+        """Whether these do what they are there for."""
+        return all(report.works for report in self.reports if report.step.system in systems)
 
     @property
     def terminal(self) -> bool:
@@ -137,12 +146,14 @@ def _missing(step: Step, tenant: Tenant, earlier: Mapping[SystemName, StepReport
         lost_claim = report.error is not None and report.error.terminal
         return not report.settled and (lost_claim or not (first_time_only and established))
 
-    return tuple(
+    unfinished = [
         name
         for names, first_time_only in ((step.needs, False), (step.after, True))
         for name in names
         if blocks(earlier[name], first_time_only=first_time_only)
-    )
+    ]
+    failing = [name for name in step.leads_to if tenant.leaving and not earlier[name].works]
+    return tuple(dict.fromkeys([*unfinished, *failing]))
 
 
 async def _remove(step: Step, system: System[Any, Any, Any], tenant: Tenant) -> StepReport:

@@ -17,6 +17,8 @@ class Step:
     """Systems that must have been applied in this very run."""
     after: tuple[SystemName, ...] = ()
     """Systems that must have been applied once: an established tenant is repaired here even while those are down."""
+    leads_to: tuple[SystemName, ...] = ()
+    """Systems that must work, and not only be applied, before people are led there from the other tier."""
 
 
 STEPS: Final[tuple[Step, ...]] = (
@@ -33,7 +35,7 @@ STEPS: Final[tuple[Step, ...]] = (
         needs=("credentials",),
         after=("postgres", "redis", "s3"),
     ),
-    Step("IngressReady", "ingress", "Ingress, TLS", after=("postgres", "workload")),
+    Step("IngressReady", "ingress", "Ingress, TLS", after=("postgres", "workload"), leads_to=("workload",)),
 )
 
 

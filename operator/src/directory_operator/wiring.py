@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, start_http_server
 
+from directory_operator.build import build_id
 from directory_operator.dispatch import Dispatcher
 from directory_operator.errors import NotReady
 from directory_operator.kube import Kube, connect
@@ -92,6 +93,7 @@ class Operator:
             now=now,
             changed=self.dispatcher.enqueue_platform,
             orphans=orphans,
+            build=build_id(),
         )
 
     async def _learn(self, kube: Kube) -> None:

@@ -22,7 +22,7 @@ class World:
         metadata = {"uid": "uid-known", "name": "known", "namespace": "tenants", "resourceVersion": "1"}
         self.store.update("tenants/known", {"metadata": metadata})
         systems: Any = {name: FakeSystem(name, self.diary) for name in ("postgres", "redis", "s3")}
-        self.placement = Placement(a_platform(), systems)
+        self.placement = Placement(a_platform(), systems, "inputs")
         self.rows: Sequence[Registrant] = ROWS
 
     async def list_objects(self, api_version: str, kind: str) -> list[dict[str, Any]]:

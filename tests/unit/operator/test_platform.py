@@ -77,6 +77,7 @@ class Desk:
             now=now,
             changed=self.changed.append,
             orphans=Orphans(self.kube, ObjectStore(), "cluster"),
+            build="one",
         )
 
     async def look(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -108,6 +109,17 @@ async def test_without_credentials_nothing_goes_on() -> None:
     outcome = await converge(a_tenant(applied_generation=1), world.systems)
     assert world.did("apply") == ["credentials", "s3", "ingress"]
     assert statuses(outcome)["postgres"] == "WaitingForDependency"
+
+
+async def test_nobody_is_led_from_one_tier_to_another_that_does_not_work_yet() -> None:
+    world = World()
+    world.systems["workload"].broken["check"] = NotReady("0 of 2 pods available", Reason.WORKLOAD_UNAVAILABLE)
+    settled = replace(a_tenant(applied_generation=1), leaving=None)
+    assert statuses(await converge(settled, world.systems))["ingress"] == "Ready"
+    moving = replace(settled, leaving="Pooled")
+    assert statuses(await converge(moving, world.systems))["ingress"] == "WaitingForDependency"
+    del world.systems["workload"].broken["check"]
+    assert statuses(await converge(moving, world.systems))["ingress"] == "Ready"
 
 
 async def test_a_change_without_effect_is_not_ready() -> None:

@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from directory_operator.conditions import Condition
 from directory_operator.errors import Interrupted, NotReady, StepError, SystemUnavailable, Unexpected
-from directory_operator.events import drift
+from directory_operator.events import drift, update
 from directory_operator.kube import Kube, ObjectConflict
 from directory_operator.placement import Placement
 from directory_operator.platform.access import read_access
@@ -72,6 +73,8 @@ class PlatformController:
     """Called with a platform's name when its tenants should be looked at again."""
     orphans: Orphans
     """Closes what deleted tenants left open."""
+    build: str
+    """Which build of the operator this is."""
     _known: dict[str, _Known] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -168,9 +171,7 @@ class PlatformController:
     def _judge(self, known: _Known, checks: list[Check]) -> None:
         known.pool_problem = _pool_problem(checks)
         known.well = bool(checks) and all(check.error is None for check in checks)
-        known.backends_well = bool(checks) and all(
-            check.error is None for check in checks if check.condition.type != POOL_CONDITION
-        )
+        known.backends_well = _backends_well(checks)
         known.probed = asyncio.get_running_loop().time()
         if not known.backends_well:
             known.orphans_due = 0.0
@@ -209,7 +210,8 @@ class PlatformController:
         if known.session is None:
             return None
         systems = {**self.object_systems, **known.session.backends.systems}
-        return Placement(replace(platform, ca_bundle=known.ca_bundle), systems)
+        complete = replace(platform, ca_bundle=known.ca_bundle)
+        return Placement(complete, systems, inputs_of(complete, self.build))
 
     async def _report(self, name: str, body: Body, checks: list[Check], problem: StepError | None) -> None:
         decided = [check.condition for check in checks]
@@ -222,12 +224,23 @@ class PlatformController:
             ready = Condition("Ready", "True", Reason.READY, "tenants can be placed here")
         generation = body["metadata"]["generation"]
         repaired = [change for check in checks for change in check.applied if not change.routine]
-        if repaired and (body.get("status") or {}).get("observedGeneration") == generation:
-            await self.recorder.record(body, drift(repaired))
+        before = body.get("status") or {}
+        applied = before.get("lastAppliedInputs")
+        inputs = inputs_of(parse_platform(body), self.build) if checks else applied
+        if repaired and applied:
+            await self.recorder.record(body, drift(repaired) if applied == inputs else update(repaired))
         writer = StatusWriter(self.kube, self.store, self.recorder, self.now)
-        conditions = writer.conditions(body, [ready, *decided])
+        status = {"observedGeneration": generation, "conditions": writer.conditions(body, [ready, *decided])}
+        if known := inputs if _backends_well(checks) else applied:
+            status["lastAppliedInputs"] = known
         with contextlib.suppress(ObjectConflict):  # it went or changed: its own event is on the way
-            await writer.write(name, body, {"observedGeneration": generation, "conditions": conditions})
+            await writer.write(name, body, status)
+
+
+def inputs_of(platform: Platform, build: str) -> str:
+    """Digest of what a platform and this build of the operator decide about what is made."""
+    text = f"{build} {platform.spec.model_dump_json()} {platform.ca_bundle}"
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def parse_platform(body: Body) -> Platform:
@@ -238,6 +251,10 @@ def parse_platform(body: Body) -> Platform:
 def _prevents_tenants(check: Check) -> bool:
     """A backend that is down is reported by each tenant's own step; a wrong schema would fail every one of them."""
     return check.error is not None and check.error.reason in {Reason.SCHEMA_MISMATCH, Reason.CONFLICT}
+
+
+def _backends_well(checks: list[Check]) -> bool:
+    return bool(checks) and all(check.error is None for check in checks if check.condition.type != POOL_CONDITION)
 
 
 def _pool_problem(checks: list[Check]) -> StepError | None:

@@ -7,14 +7,15 @@ from typing import Any
 
 from directory_operator.conditions import gated, reconciling, status_of, verdict
 from directory_operator.errors import Conflict, ObjectRefused, StepError
-from directory_operator.events import drift
+from directory_operator.events import drift, update
 from directory_operator.kube import NamespaceTerminating, ObjectConflict
 from directory_operator.manifests import ObjectRef
 from directory_operator.metrics import Metrics
 from directory_operator.placement import Placement
 from directory_operator.queue import Retry
-from directory_operator.reconcile import Outcome, Systems, converge
+from directory_operator.reconcile import Outcome, converge
 from directory_operator.tenant.deletion import FINALIZER, Deletion
+from directory_operator.tenant.handover import handover_ends_in, in_handover, served
 from directory_operator.tenant.model import Tenant
 from directory_operator.tenant.parse import parse_tenant, refuse_platform_hosts
 from directory_operator.tenant.status import identities
@@ -58,7 +59,7 @@ class TenantController:
 
     async def _converge(self, key: str, body: Body) -> Retry | None:
         try:
-            tenant, systems = self._placed(key, body)
+            tenant, placement = self._placed(key, body)
         except StepError as error:
             return await self._gated(key, body, error)
         try:
@@ -67,17 +68,19 @@ class TenantController:
             return await self._gated(key, body, error)
         body = await self._announce(key, body, tenant)
         started = self.writer.now()
-        outcome = await converge(tenant, systems)
-        await self._report(key, body, tenant, outcome)
+        outcome = await converge(tenant, placement.systems)
+        reported = await self._report(key, body, tenant, outcome, placement.inputs)
         self.metrics.reconciled(outcome, (self.writer.now() - started).total_seconds())
         if outcome.errors:
             return Retry(outcome.retry_after)
         self.metrics.became_ready(body, self.writer.now())
-        return None
+        ends_in = handover_ends_in(reported, self.writer.now())
+        return None if ends_in is None else Retry(ends_in)
 
-    def _placed(self, key: str, body: Body) -> tuple[Tenant, Systems]:
+    def _placed(self, key: str, body: Body) -> tuple[Tenant, Placement]:
         placement = self.placement(body["spec"].get("platformRef", "default"))
         tenant = parse_tenant(body, placement.platform, self.cluster_id)
+        tenant = in_handover(tenant, body.get("status") or {}, self.writer.now())
         refuse_platform_hosts(tenant)
         if not _is_registered(body) and (rival := self.claims.rival(key)):
             elder, claim = rival
@@ -85,9 +88,10 @@ class TenantController:
                 f"{claim} is claimed by the older DirectoryTenant {elder}: choose another, or delete that tenant"
             )
         problem = self.pool_problem(placement.platform.name)
-        if problem and tenant.spec.tier == "Pooled" and not tenant.applied_generation:
-            raise problem  # a tenant that was served before keeps its own conditions: its platform says what is wrong
-        return tenant, placement.systems
+        new_to_the_pool = tenant.leaving == "Dedicated" or not tenant.applied_generation
+        if problem and tenant.spec.tier == "Pooled" and new_to_the_pool:
+            raise problem  # a tenant that it served before keeps its own conditions: its platform says what is wrong
+        return tenant, placement
 
     async def _gated(self, key: str, body: Body, error: StepError) -> Retry:
         """Nothing was touched; say why."""
@@ -121,20 +125,31 @@ class TenantController:
         conditions = self.writer.conditions(body, decided, keep_others=True)
         return await self.writer.write(key, body, {**status, **identities(tenant), "conditions": conditions})
 
-    async def _report(self, key: str, body: Body, tenant: Tenant, outcome: Outcome) -> None:
+    async def _report(self, key: str, body: Body, tenant: Tenant, outcome: Outcome, inputs: str) -> dict[str, Any]:
         steps = [report.condition for report in outcome.reports]
         state = verdict(steps, terminal=outcome.terminal, url=tenant.url)
+        before = body.get("status") or {}
         status: dict[str, Any] = {
             **identities(tenant),
+            **served(tenant, before, self.writer.now(), routed=outcome.works("workload", "ingress")),
             "observedGeneration": tenant.generation,
             "conditions": self.writer.conditions(body, (state.ready, state.progressing, state.stalled, *steps)),
         }
         if applied := tenant.applied_generation if outcome.errors else tenant.generation:
             status["lastAppliedGeneration"] = applied
+        inputs += f"+{tenant.leaving}" if tenant.leaving else ""
+        if known := before.get("lastAppliedInputs") if outcome.errors else inputs:
+            status["lastAppliedInputs"] = known
         if tenant.applied_generation == tenant.generation and outcome.drift:
-            await self.writer.recorder.record(body, drift(outcome.drift))
-            self.metrics.drifted(outcome)
+            await self._told(body, outcome, expected=before.get("lastAppliedInputs") != inputs)
         await self.writer.write(key, body, status)
+        return status
+
+    async def _told(self, body: Body, outcome: Outcome, *, expected: bool) -> None:
+        """Say what was changed though the spec was not: drift, unless the platform or the operator is another."""
+        await self.writer.recorder.record(body, update(outcome.drift) if expected else drift(outcome.drift))
+        if not expected:
+            self.metrics.drifted(outcome)
 
 
 def _is_registered(body: Body) -> bool:

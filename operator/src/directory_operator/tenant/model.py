@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from directory_contract.names import TenantNames
 from directory_operator.platform.spec import PlatformSpec
-from directory_operator.tenant.spec import TenantSpec
+from directory_operator.tenant.spec import TenantSpec, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Tenant:
     cluster_id: str
     """uid of the kube-system namespace: tells two clusters apart that share a backend."""
     credentials: Credentials | None = None
+    leaving: Tier | None = None
+    """The other tier, which has to go on serving until the route has been led to the spec's, and a moment longer."""
     applied_generation: int = 0
     """`status.lastAppliedGeneration`: a change planned at this generation is drift, not a wish."""
 
@@ -63,6 +65,11 @@ class Tenant:
     def hosts(self) -> tuple[str, ...]:
         """Every host this tenant is served at, its own subdomain first."""
         return (self.names.host, *self.spec.hosts)
+
+    @property
+    def tiers(self) -> frozenset[Tier]:
+        """Who has to be able to serve it now."""
+        return frozenset({self.spec.tier, self.leaving or self.spec.tier})
 
     @property
     def certified_hosts(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def identities(tenant: Tenant) -> Body:
         "storage": {"bucket": names.bucket, "secretName": storage_secret(tenant.name)},
         "ingress": {"hosts": list(tenant.hosts)},
     }
-    if tenant.spec.tier == "Dedicated":
+    if "Dedicated" in tenant.tiers:
         child = tenant_secret(tenant.name)
         blocks["workload"] = {"deployment": child, "service": child}
     return blocks

@@ -30,11 +30,12 @@ def ingress_objects(tenant: Tenant) -> list[Manifest] | None:
     if not endpoint.hostname:
         return None  # nothing to lead to: the workload step says so
     pool = Backend(pool_service_name(tenant), endpoint.port or (443 if endpoint.scheme == "https" else 80))
-    return [sealed(_ingress(tenant, tenant.spec.hosts, pool)), sealed(_pool_service(tenant, endpoint.hostname, pool))]
+    # The Service first: a route that is led over must not lead to nothing even for a moment.
+    return [sealed(_pool_service(tenant, endpoint.hostname, pool)), sealed(_ingress(tenant, tenant.spec.hosts, pool))]
 
 
 def ingress_refs(tenant: Tenant) -> list[ObjectRef]:
-    """Every object that `ingress_objects` may have made, in that order."""
+    """Every object that `ingress_objects` may have made, the route first."""
     return [
         ObjectRef("networking.k8s.io/v1", "Ingress", child_name(tenant), tenant.namespace),
         ObjectRef("v1", "Service", pool_service_name(tenant), tenant.namespace),

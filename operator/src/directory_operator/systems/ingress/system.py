@@ -30,8 +30,9 @@ class IngressSystem:
         return ingress_objects(tenant)
 
     async def observe(self, tenant: Tenant) -> dict[ObjectRef, Manifest]:
-        """The objects that exist."""
-        return await live_objects(self._kube, ingress_refs(tenant), expected=ingress_objects(tenant) is not None)
+        """The objects that exist. After a change of spec all are looked for: the last one may have made any of them."""
+        expected = ingress_objects(tenant) is not None or tenant.applied_generation < tenant.generation
+        return await live_objects(self._kube, ingress_refs(tenant), expected=expected)
 
     def plan(
         self, tenant: Tenant, desired: Sequence[Manifest] | None, observed: Mapping[ObjectRef, Manifest]

@@ -100,7 +100,7 @@ def desired_database(tenant: Tenant) -> DesiredDatabase:
         owner_uid=tenant.uid,
         owner_cluster=tenant.cluster_id,
         owner_name=tenant.key,
-        tier=tenant.spec.tier,
+        tier="Pooled" if "Pooled" in tenant.tiers else "Dedicated",  # the fleet serves those that it says Pooled of
         login_role=tenant.names.login_role,
         settings=_api_settings(tenant),
         hosts=frozenset(host.lower() for host in tenant.hosts),

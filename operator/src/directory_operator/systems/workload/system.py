@@ -10,10 +10,12 @@ from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.reasons import Reason
 from directory_operator.systems.objects import carry_out, live_objects
 from directory_operator.systems.workload.desired import deployment_ref, workload, workload_refs
+from directory_operator.systems.workload.fleet import fleet_problem
 from directory_operator.systems.workload.plan import plan, unavailability
 from directory_operator.systems.workload.pod import pod_labels
 from directory_operator.tenant.model import Tenant
 
+_FLEET_POLL: Final = 1.0  # second: for so long a process of the fleet remembers that it knew nobody of this host
 _ROLLOUT_POLL: Final = 15.0  # seconds; the Deployment's own events come sooner
 
 
@@ -41,8 +43,8 @@ class WorkloadSystem:
     def plan(
         self, tenant: Tenant, desired: Sequence[Manifest] | None, observed: Mapping[ObjectRef, Manifest]
     ) -> list[ChildChange]:
-        """What to apply or delete."""
-        return plan(tenant, desired, observed)
+        """What to apply or delete. Pods that a tenant is being led away from stay as they are."""
+        return [] if desired is None and tenant.leaving == "Dedicated" else plan(tenant, desired, observed)
 
     async def apply(self, tenant: Tenant, change: ChildChange) -> None:
         """Apply or delete one object."""
@@ -56,11 +58,19 @@ class WorkloadSystem:
         """Raise while nothing serves the tenant."""
         if tenant.spec.tier == "Dedicated":
             await self._check_deployment(tenant)
-        elif not tenant.platform.spec.api.pooled_endpoint:
+            return ""
+        endpoint = tenant.platform.spec.api.pooled_endpoint
+        if not endpoint:
             raise PoolMissing(
                 "spec.tier",
                 f"DirectoryPlatform {tenant.platform.name} has no spec.api.pooledEndpoint and so no fleet for Pooled "
                 "tenants: give it one, or set spec.tier to Dedicated.",
+            )
+        if tenant.leaving and (problem := await fleet_problem(endpoint, tenant.names.host)):
+            raise NotReady(
+                f"the pooled API at {endpoint} does not serve {tenant.names.host} yet: {problem}",
+                Reason.POOL_UNAVAILABLE,
+                _FLEET_POLL,
             )
         return ""
 
