@@ -27,17 +27,30 @@ def minio() -> GoProgram:
 
 def kubernetes(*, only_controller_manager: bool = False) -> GoProgram:
     """Our control plane in one binary; `only_controller_manager` for those who have all but that (envtest)."""
-    version = _kubernetes_version()
-    major, minor, _ = version.removeprefix("v").split(".")
-    package = "k8s.io/component-base/version"
-    return GoProgram(
-        "kubernetes",
-        ".",
-        tags=("only_controller_manager",) if only_controller_manager else (),
-        linker_flags=(
-            *(f"-X {package}.gitVersion={version}", f"-X {package}.gitMajor={major}", f"-X {package}.gitMinor={minor}"),
-        ),
-    )
+    tags = ("only_controller_manager",) if only_controller_manager else ()
+    return GoProgram("kubernetes", ".", tags=tags, linker_flags=_kubernetes_version_flags())
+
+
+def node() -> GoProgram:
+    """The kubelet and kube-proxy in one binary: of the same version as the control plane."""
+    return GoProgram("node", ".", linker_flags=_kubernetes_version_flags())
+
+
+def pause() -> GoProgram:
+    return GoProgram("pause", "./pause", home="node")
+
+
+def containerd(program: str) -> GoProgram:
+    """One of containerd's programs: `containerd`, `containerd-shim-runc-v2` or `ctr`."""
+    return GoProgram(program, f"github.com/containerd/containerd/v2/cmd/{program}", home="containerd")
+
+
+def local_path_provisioner() -> GoProgram:
+    return GoProgram("local-path-provisioner", "github.com/rancher/local-path-provisioner", home="storage")
+
+
+def coredns() -> GoProgram:
+    return GoProgram("coredns", "github.com/coredns/coredns", home="addons/coredns")
 
 
 def install_minio(folder: StateFolder, environment: Mapping[str, str], progress: Progress) -> None:
@@ -99,6 +112,13 @@ def _recent(name: str, binary: str) -> bool:
     done = subprocess.run([binary, *arguments], capture_output=True, text=True, check=False, timeout=20)
     version = _VERSION.search(done.stdout)
     return version is not None and tuple(map(int, version.groups())) >= _OLDEST[name]
+
+
+def _kubernetes_version_flags() -> tuple[str, ...]:
+    version = _kubernetes_version()
+    major, minor, _ = version.removeprefix("v").split(".")
+    package = "k8s.io/component-base/version"
+    return (f"-X {package}.gitVersion={version}", f"-X {package}.gitMajor={major}", f"-X {package}.gitMinor={minor}")
 
 
 def _kubernetes_version() -> str:

@@ -20,6 +20,7 @@ from directory_local.configuration import BASE_DOMAIN, KUBECONFIG, STATE_FOLDER,
 from directory_local.errors import CommandFailed, LocalPlatformError
 from directory_local.folder import StateFolder, write_if_changed
 from directory_local.machine import Machine, Profile
+from directory_local.node.commands import app as cluster_commands
 from directory_local.platform_objects import TENANT_NAMESPACE
 from directory_local.progress import Reporter
 
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cluster_commands, name="cluster")
 _CONSOLE = Console(highlight=False, soft_wrap=True)
 
 State = Annotated[Path | None, typer.Option("--state", help=f"State folder [{STATE_FOLDER}, default .state].")]

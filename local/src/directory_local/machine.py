@@ -1,13 +1,12 @@
 """One platform as processes: in the state folder for `make up`, in a temporary folder on free ports for tests."""
 
 import contextlib
-import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from directory_local import binaries, database, leftovers, platform_objects
@@ -21,7 +20,7 @@ from directory_local.parts.nginx import Nginx
 from directory_local.parts.postgres import Postgres
 from directory_local.parts.redis import Redis
 from directory_local.ports import Ports, require_free_or_ours, reserved_ports
-from directory_local.programs import Program
+from directory_local.programs import Program, placed
 from directory_local.repository import root as repository
 from directory_local.supervision import Supervisor
 
@@ -122,7 +121,7 @@ class Machine:
     def run(self, programs: list[Program]) -> list[str]:
         """Run programs and wait until each is ready. Returns the names of those (re)started."""
         self.require_ports(*(name for program in programs for name in program.listens))
-        marked = [self._marked(program) for program in programs]
+        marked = [placed(program, self.folder.root) for program in programs]
         started = self.supervisor.run(marked)
         for program in marked:
             self.supervisor.wait_ready(program)
@@ -228,14 +227,6 @@ class Machine:
             return self.kubernetes.kubeconfig
         account = platform_objects.OPERATOR_ACCOUNT
         return self.kubernetes.kubeconfig_of_service_account(platform_objects.OPERATOR_NAMESPACE, account)
-
-    def _marked(self, program: Program) -> Program:
-        """The program as it runs here: findable after a crash, in a folder that nothing else runs in."""
-        environment = {**program.environment, leftovers.MARKER: str(self.folder.root)}
-        if program.watches:
-            digest = hashlib.sha256(b"".join(path.read_bytes() for path in program.watches))
-            environment["DIRECTORY_LOCAL_CONFIGURATION"] = digest.hexdigest()
-        return replace(program, environment=environment, folder=program.folder or self.folder.root)
 
 
 @contextlib.contextmanager

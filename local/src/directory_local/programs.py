@@ -1,8 +1,11 @@
 """What a process of the platform is: a command, its environment and the probe that says it works."""
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from directory_local.leftovers import MARKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +29,12 @@ class Program:
     stop_signal: str = "TERM"
     start_timeout: float = 60.0
     order: int = 500
+
+
+def placed(program: Program, root: Path) -> Program:
+    """The program as it runs below the state folder `root`: findable after a crash, in a folder of its own."""
+    environment = {**program.environment, MARKER: str(root)}
+    if program.watches:
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in program.watches))
+        environment["DIRECTORY_LOCAL_CONFIGURATION"] = digest.hexdigest()
+    return replace(program, environment=environment, folder=program.folder or root)

@@ -1,4 +1,4 @@
-"""Keeps the's programs running, through supervisord: writes its configuration, speaks to it over its socket."""
+"""Keeps the platform's programs running, through supervisord: writes its configuration, speaks over its socket."""
 
 import http.client
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,14 @@ class ProgramState:
 
 
 class Supervisor:
-    """One supervisord, whose files live in one state folder."""
+    """One supervisord, whose files live in one state folder.
 
-    def __init__(self, folder: StateFolder) -> None:
+    `prefix` is the command that starts it where its programs are to run (namespaces); they inherit that.
+    """
+
+    def __init__(self, folder: StateFolder, prefix: Sequence[str] = ()) -> None:
         self._folder = folder
+        self._prefix = tuple(prefix)
         self._socket = folder.socket("supervisor.sock")
         self._programs = folder.config / "programs"
 
@@ -67,7 +71,16 @@ class Supervisor:
         with log.open("ab") as output:
             # It detaches itself, so that it outlives this process and is collected by init.
             subprocess.run(
-                [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(configuration)],
+                [
+                    *self._prefix,
+                    sys.executable,
+                    "-W",
+                    "ignore",
+                    "-m",
+                    "supervisor.supervisord",
+                    "-c",
+                    str(configuration),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -14,8 +14,13 @@ def require(*programs: str) -> None:
         return
     if os.getuid() != 0 or not shutil.which("apt-get"):
         raise ToolMissing(" and ".join(missing), f"Install it, for example with apt-get install {' '.join(missing)}.")
-    for command in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", *missing]):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install(*missing)
+
+
+def install(*packages: str) -> None:
+    """Install Debian packages; needs root and apt."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", *packages]):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CommandFailed(" ".join(command), done.stdout + done.stderr)

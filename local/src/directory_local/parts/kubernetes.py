@@ -1,5 +1,6 @@
-"""A real Kubernetes API: etcd, kube-apiserver and kube-controller-manager, with TLS and RBAC, without nodes."""
+"""A real Kubernetes API: etcd, kube-apiserver and kube-controller-manager, with TLS and RBAC."""
 
+import ipaddress
 import json
 import ssl
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from directory_local.folder import StateFolder, write_if_changed
 from directory_local.ports import LOOPBACK
 from directory_local.programs import Program
 
-_SERVICE_NETWORK = "10.0.0.0/24"
 _ISSUER = "https://kubernetes.default.svc"
 
 # What keeps objects true without nodes. Pods stay Pending: there is no scheduler and no kubelet.
@@ -50,6 +50,32 @@ _AUDIT_POLICY = {
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """Where the API server is reached, and what more its programs are told: more than this once there are nodes."""
+
+    address: str
+    listen: str
+    service_network: str
+    api_server: tuple[str, ...]
+    controller_manager: tuple[str, ...]
+
+    @property
+    def service_address(self) -> str:
+        """The cluster address of the `kubernetes` Service, by rule the first of the network."""
+        return str(ipaddress.ip_network(self.service_network)[1])
+
+
+WITHOUT_NODES = Exposure(
+    LOOPBACK,
+    LOOPBACK,
+    "10.0.0.0/24",
+    # It refuses to publish a loopback address as the endpoint of the `kubernetes` Service.
+    api_server=("--endpoint-reconciler-type=none", "--authorization-mode=RBAC", "--audit-log-maxbackup=1"),
+    controller_manager=(f"--controllers={','.join(_CONTROLLERS)}",),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class KubernetesPorts:
     """Loopback ports of the control plane."""
 
@@ -66,10 +92,11 @@ class Kubernetes:
     folder: StateFolder
     ports: KubernetesPorts
     durable: bool = True
+    exposure: Exposure = WITHOUT_NODES
 
     @property
     def server(self) -> str:
-        return f"https://{LOOPBACK}:{self.ports.api}"
+        return f"https://{self.exposure.address}:{self.ports.api}"
 
     @property
     def kubeconfig(self) -> Path:
@@ -92,17 +119,18 @@ class Kubernetes:
         self._server_pair("kube-apiserver")
         signing_key(self.folder.certificates, "service-accounts")
         self._write_kubeconfig(self.kubeconfig, Subject("directory-admin", ["system:masters"], usages=("client",)))
-        self._write_kubeconfig(
-            self.folder.config / "controller-manager.kubeconfig",
-            Subject("system:kube-controller-manager", usages=("client",)),
-        )
+        self.kubeconfig_of("controller-manager", "system:kube-controller-manager")
         write_if_changed(self.folder.config / "audit-policy.json", json.dumps(_AUDIT_POLICY, indent=2))
 
     def kubeconfig_of_service_account(self, namespace: str, name: str) -> Path:
         """A kubeconfig whose user is the ServiceAccount to RBAC; by certificate, so that no token expires."""
-        path = self.folder.config / f"{name}.kubeconfig"
-        groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
-        self._write_kubeconfig(path, Subject(f"system:serviceaccount:{namespace}:{name}", groups, usages=("client",)))
+        groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
+        return self.kubeconfig_of(name, f"system:serviceaccount:{namespace}:{name}", *groups)
+
+    def kubeconfig_of(self, file_name: str, user: str, *groups: str) -> Path:
+        """A kubeconfig of whom RBAC knows by that name and those groups."""
+        path = self.folder.config / f"{file_name}.kubeconfig"
+        self._write_kubeconfig(path, Subject(user, groups, usages=("client",)))
         return path
 
     def programs(self) -> list[Program]:
@@ -167,26 +195,24 @@ class Kubernetes:
             order=200,
             listens=("kubernetes",),
             argv=(
-                *(str(self.folder.bin / "kube-apiserver"), f"--bind-address={LOOPBACK}"),
-                *(f"--advertise-address={LOOPBACK}", f"--secure-port={self.ports.api}"),
-                # It refuses to publish a loopback address as the endpoint of the `kubernetes` Service.
-                "--endpoint-reconciler-type=none",
+                *(str(self.folder.bin / "kube-apiserver"), f"--bind-address={self.exposure.listen}"),
+                *(f"--advertise-address={self.exposure.address}", f"--secure-port={self.ports.api}"),
                 *(f"--etcd-servers=https://{LOOPBACK}:{self.ports.etcd}", f"--etcd-cafile={self._authority_file}"),
                 *(f"--etcd-certfile={etcd.certificate}", f"--etcd-keyfile={etcd.key}"),
                 *(f"--tls-cert-file={pair.certificate}", f"--tls-private-key-file={pair.key}"),
-                *(f"--client-ca-file={self._authority_file}", "--authorization-mode=RBAC", "--anonymous-auth=false"),
+                *(f"--client-ca-file={self._authority_file}", "--anonymous-auth=false"),
                 *(f"--service-account-issuer={_ISSUER}", f"--service-account-key-file={accounts.certificate}"),
                 *(
                     f"--service-account-signing-key-file={accounts.key}",
-                    f"--service-cluster-ip-range={_SERVICE_NETWORK}",
+                    f"--service-cluster-ip-range={self.exposure.service_network}",
                 ),
                 *(
                     f"--audit-policy-file={self.folder.config / 'audit-policy.json'}",
                     f"--audit-log-path={self.audit_log}",
                 ),
-                *("--audit-log-mode=blocking", "--audit-log-maxsize=100", "--audit-log-maxbackup=1"),
+                *("--audit-log-mode=blocking", "--audit-log-maxsize=100"),
                 *("--enable-priority-and-fairness=false", "--max-requests-inflight=1000"),
-                "--max-mutating-requests-inflight=500",
+                *("--max-mutating-requests-inflight=500", *self.exposure.api_server),
             ),
             ready=self.is_ready,
         )
@@ -203,8 +229,8 @@ class Kubernetes:
                 *("--use-service-account-credentials=true", "--leader-elect=false"),
                 *(f"--bind-address={LOOPBACK}", f"--secure-port={self.ports.controller_manager}"),
                 *(f"--cert-dir={self.folder.run}", f"--root-ca-file={self._authority_file}"),
-                *(f"--service-account-private-key-file={accounts.key}", f"--controllers={','.join(_CONTROLLERS)}"),
-                *("--kube-api-qps=200", "--kube-api-burst=400"),
+                *(f"--service-account-private-key-file={accounts.key}", "--kube-api-qps=200", "--kube-api-burst=400"),
+                *self.exposure.controller_manager,
             ),
             ready=lambda: True,  # nothing at start-up waits for it
         )
@@ -214,7 +240,8 @@ class Kubernetes:
         return self.authority.files.certificate
 
     def _server_pair(self, name: str) -> KeyPair:
-        names = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", LOOPBACK, "10.0.0.1")
+        addresses = dict.fromkeys((LOOPBACK, self.exposure.address, self.exposure.service_address))
+        names = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", *addresses)
         return self.authority.issue(name, Subject(name, names=names, usages=("server", "client")))
 
     def _client_pair(self, subject: Subject) -> KeyPair:
