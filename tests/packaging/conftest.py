@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from directory_local import binaries
+from directory_local.addons import modules
 from directory_local.addons.programs import HELM
 from directory_local.addons.tools import run_helm
 from directory_local.build import build, cache_folder
@@ -17,6 +18,15 @@ from directory_local.machine import Machine
 from scripts.packaging.chart import NAMESPACE, Document, render
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+HOME = "addons/packaging"
+UPSTREAM = {
+    "github.com/cert-manager/cert-manager": "deploy/crds/cert-manager.io_certificates.yaml",
+    "github.com/prometheus-operator/prometheus-operator": (
+        "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"
+    ),
+    "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+}
+"""CRDs of others whose kinds the chart makes: the Go module that has them, and the file in it."""
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 Values = dict[str, Any]
@@ -37,14 +47,26 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def api_server() -> Iterator[Cluster]:
-    """A Kubernetes API with our CRDs and a namespace as manifests/operator makes it, plus admission warnings."""
+def upstream() -> list[Path]:
+    """The files of UPSTREAM."""
+    return [modules.folder(HOME, module) / file for module, file in UPSTREAM.items()]
+
+
+@pytest.fixture(scope="session")
+def empty_api_server() -> Iterator[Cluster]:
+    """A Kubernetes API with nothing of ours."""
     with Machine.temporary(parts=("kubernetes",)) as machine:
-        cluster = machine.cluster
-        cluster.kubectl("apply", "--server-side", "--filename", str(REPOSITORY / "crds"))
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(REPOSITORY / "crds"))
-        cluster.apply([namespace(NAMESPACE)])
-        yield cluster
+        yield machine.cluster
+
+
+@pytest.fixture(scope="session")
+def api_server(empty_api_server: Cluster, upstream: list[Path]) -> Cluster:
+    """The same with our CRDs, others' and a namespace as manifests/operator makes it, plus admission warnings."""
+    files = [f"--filename={path}" for path in (REPOSITORY / "crds", *upstream)]
+    empty_api_server.kubectl("apply", "--server-side", *files)
+    empty_api_server.kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
+    empty_api_server.apply([namespace(NAMESPACE)])
+    return empty_api_server
 
 
 @pytest.fixture
