@@ -7,19 +7,15 @@ recover by itself within its bound, and may lose nothing that was acknowledged.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from directory_local.errors import CommandFailed
 from e2e.support.backends import current_primary, redis_users
 from e2e.support.installation import DATA, REPOSITORY, SYSTEM, TENANTS, Installation, names, until
-from e2e.support.versions import EARLIER, earlier_chart, load, tag
+from e2e.support.versions import EARLIER_TAG, NEXT_TAG, PRESENT_TAG, earlier_chart
 
 OPERATOR: Final = "app.kubernetes.io/name=directory-operator"
-PRESENT: Final = version("company-directory-operator")
-NEXT: Final = "next"
-"""A tag that no installation has: the same API under another name rolls out like another one."""
 CHART: Final = REPOSITORY / "charts" / "company-directory"
 
 
@@ -125,21 +121,18 @@ def lose_minio_for_a_while(installation: Installation, dedicated: str) -> None:
 
 def upgrade_the_api(installation: Installation, dedicated: str) -> None:
     """Another image for the pooled fleet and, by the platform's spec, for the Dedicated tenants."""
-    load(installation, "api", NEXT)
-    upgrade(installation, dedicated, "--set", f"api.image.tag={NEXT}", image=NEXT)
+    upgrade(installation, dedicated, "--set", f"api.image.tag={NEXT_TAG}", image=NEXT_TAG)
 
 
 def go_back(installation: Installation, dedicated: str) -> None:
     """To the chart and the images of an earlier commit, as somebody who hasn't upgraded yet has them."""
-    for program in ("operator", "api"):
-        load(installation, program, tag(EARLIER), EARLIER)
     with earlier_chart() as chart:
-        upgrade(installation, dedicated, *tags(tag(EARLIER)), image=tag(EARLIER), chart=chart)
+        upgrade(installation, dedicated, *tags(EARLIER_TAG), image=EARLIER_TAG, chart=chart)
 
 
 def upgrade_everything(installation: Installation, dedicated: str) -> None:
     """To the chart and the images of this checkout."""
-    upgrade(installation, dedicated, *tags(""), image=PRESENT)
+    upgrade(installation, dedicated, *tags(""), image=PRESENT_TAG)
 
 
 def tags(tag: str) -> tuple[str, ...]:
@@ -153,14 +146,9 @@ def upgrade(installation: Installation, dedicated: str, *settings: str, image: s
     installation.helm(
         "upgrade", release, str(chart), "-n", SYSTEM, "--reset-then-reuse-values", "--wait", "--timeout=5m", *settings
     )
-    until(lambda: image_of(installation, dedicated).endswith(f":{image}"), timeout=60, what=f"the image {image}")
+    served = f"deployment/{dedicated}-directory"
+    until(lambda: installation.image_of(served, TENANTS).endswith(f":{image}"), timeout=60, what=f"the image {image}")
     whole(installation, dedicated)
-
-
-def image_of(installation: Installation, dedicated: str) -> str:
-    body = installation.get("deployment", f"{dedicated}-directory", TENANTS)
-    assert body
-    return str(body["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 EVERYTHING: Final = ("list", "read", "write", "photo")

@@ -94,6 +94,13 @@ class Installation:
         [release] = json.loads(self.helm("list", "-n", SYSTEM, "-o", "json", "--filter", "directory"))
         return str(release["name"])
 
+    def image_of(self, workload: str, namespace: str) -> str:
+        """The image of a workload's (kind/name) first container."""
+        kind, _, name = workload.partition("/")
+        body = self.get(kind, name, namespace)
+        assert body, workload
+        return str(body["spec"]["template"]["spec"]["containers"][0]["image"])
+
     def audit_logs(self) -> list[Path]:
         """The API server's audit log, with what it was rotated into."""
         return sorted((self.folder / "logs").glob("audit*.log"))

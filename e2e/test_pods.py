@@ -1,0 +1,137 @@
+"""Pods as they run: what they may do, who reaches them, and that a tenant changes its tier without a gap."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.support.installation import SYSTEM, TENANTS, Body, Installation, names, until
+from e2e.support.tenants import TenantUnderTest, first_answer, manifest
+
+STRANGERS = "strangers"
+OURS = ((SYSTEM, "app.kubernetes.io/part-of=company-directory"), (TENANTS, "companydirectory.io/tenant=stark"))
+
+REACH = """
+import json, socket
+found = {}
+for name, host, port in GIVEN:
+    try:
+        socket.create_connection((host, port), timeout=3).close()
+        found[name] = "open"
+    except OSError as error:
+        found[name] = f"closed: {type(error).__name__}"
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def tenant(installation: Installation) -> Iterator[TenantUnderTest]:
+    found = TenantUnderTest(installation, "stark")
+    installation.apply(manifest(found.name, tier="Dedicated"))
+    found.ready()
+    yield found
+    found.delete()
+
+
+@pytest.fixture(scope="module")
+def stranger(installation: Installation) -> Iterator[str]:
+    """A pod of somebody else, in a namespace that nothing was said about."""
+    image = installation.image_of("deployment/default-pool", SYSTEM)
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "stranger", "namespace": STRANGERS},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [
+                {"name": "python", "image": image, "command": ["python", "-c", "import time; time.sleep(3600)"]}
+            ],
+        },
+    }
+    installation.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": STRANGERS}}, pod)
+    installation.wait("condition=Ready", "pod/stranger", namespace=STRANGERS)
+    yield "stranger"
+    installation.kubectl("delete", "namespace", STRANGERS, "--timeout=60s")
+
+
+def running(installation: Installation, tenant: TenantUnderTest) -> list[Body]:
+    del tenant
+    return [pod for namespace, selector in OURS for pod in installation.pods(namespace, selector)]
+
+
+def test_all_pods_run_restricted(installation: Installation, tenant: TenantUnderTest) -> None:
+    for namespace in (SYSTEM, TENANTS):
+        body = installation.get("namespace", namespace)
+        assert body
+        assert body["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    pods = running(installation, tenant)
+    assert len(pods) >= 4
+    for pod in pods:
+        for container in pod["spec"]["containers"]:
+            security = container["securityContext"]
+            assert security["readOnlyRootFilesystem"] is True
+            assert container["resources"]["requests"]
+
+
+def test_no_pod_of_ours_was_restarted(installation: Installation, tenant: TenantUnderTest) -> None:
+    restarts = {
+        pod["metadata"]["name"]: status["restartCount"]
+        for pod in running(installation, tenant)
+        for status in pod["status"]["containerStatuses"]
+    }
+    assert {name: count for name, count in restarts.items() if count} == {}
+
+
+def test_there_is_no_shell_and_no_way_to_write(installation: Installation, tenant: TenantUnderTest) -> None:
+    [pod, *_] = names(installation.pods(TENANTS, f"companydirectory.io/tenant={tenant.name}"))
+    assert "[exit" in installation.execute(pod, TENANTS, "sh", "-c", "true")
+    wrote = installation.execute(pod, TENANTS, "python", "-", code="open('/app', 'w')")
+    assert "Read-only file system" in wrote or "Permission denied" in wrote
+    who = installation.execute(pod, TENANTS, "python", "-", code="import os; print(os.getuid())")
+    assert who.strip() == "10001"
+
+
+def test_strangers_reach_no_pod_of_ours(installation: Installation, tenant: TenantUnderTest, stranger: str) -> None:
+    """The same stranger reaches the ingress, so that what is closed isn't closed by accident."""
+    targets = [
+        (f"{pod['metadata']['name']}", pod["status"]["podIP"], port["containerPort"])
+        for pod in running(installation, tenant)
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports", [])
+    ]
+    dns = installation.get("service", "kube-dns", "kube-system")
+    assert dns
+    targets.append(("open to everybody", dns["spec"]["clusterIP"], 53))
+    told = installation.execute(stranger, STRANGERS, "python", "-", code=f"GIVEN = {targets!r}\n{REACH}")
+    found = json.loads(told.strip().splitlines()[-1])
+    assert found.pop("open to everybody") == "open"
+    assert found
+    assert {name: outcome for name, outcome in found.items() if outcome == "open"} == {}
+
+
+def test_the_ingress_reaches_them(installation: Installation, tenant: TenantUnderTest) -> None:
+    assert first_answer(installation, tenant.host) < 30
+
+
+def test_a_tier_changes_without_a_gap(installation: Installation, tenant: TenantUnderTest) -> None:
+    """There and back: every request is answered while the tenant moves, though people may have to sign in again."""
+    switching = TenantUnderTest(installation, "switch")
+    installation.apply(manifest(switching.name, tier="Pooled"))
+    switching.ready()
+    first_answer(installation, switching.host)
+    try:
+        for tier in ("Dedicated", "Pooled"):
+            with switching.caller() as caller:
+                installation.apply(manifest(switching.name, tier=tier))
+                answers: list[int] = []
+
+                def moved(tier: str = tier, caller=caller, answers: list[int] = answers) -> bool:
+                    answers.append(caller.client.get("/.well-known/jwks.json").status_code)
+                    body = switching.body() or {}
+                    return body["status"].get("servedBy") == tier and switching.condition("Ready")["status"] == "True"
+
+                until(moved, timeout=120, every=0.05, what=f"{switching.name} {tier}")
+                answers += [caller.client.get("/.well-known/jwks.json").status_code for _ in range(100)]
+                assert set(answers) == {200}, (tier, answers)
+    finally:
+        switching.delete()
