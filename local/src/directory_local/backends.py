@@ -27,7 +27,7 @@ def namespaces() -> list[Manifest]:
     """The namespaces of the operator and of the sample tenants; whatever runs there meets the strictest standard."""
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": _RESTRICTED}}
-        for name in (OPERATOR_NAMESPACE, TENANT_NAMESPACE, DATA_NAMESPACE)
+        for name in (OPERATOR_NAMESPACE, TENANT_NAMESPACE)
     ]
 
 

@@ -121,10 +121,11 @@ class Installation:
         return changed
 
     def _secrets(self) -> list[str]:
-        changed = self._apply(backends.namespaces())
+        objects = self._backend_objects()
+        spaces = [*backends.namespaces(), *(item for item in objects if item["kind"] == "Namespace")]
+        issuers = [item for item in objects if item["kind"] in {"ClusterIssuer", "Certificate"}]
+        changed = self._apply([*spaces, *issuers])
         changed += self._apply(backends.admin_secrets(self.target.cluster))
-        issuers = [item for item in self._backend_objects() if item["kind"] in {"ClusterIssuer", "Certificate"}]
-        changed += self._apply(issuers)
         rollout.wait(self.target.cluster, issuers, 60, self.progress)
         write_if_changed(self.target.folder.root / "ca.crt", backends.authority(self.target.cluster), mode=0o644)
         return changed

@@ -96,8 +96,17 @@ def unready(cluster: Cluster, awaited: Sequence[Reference]) -> list[str]:
 
 
 def troubles(cluster: Cluster, namespace: str, *, only_lost: bool = False) -> list[str]:
-    """What keeps a namespace's pods from running, with the last lines of those that ended."""
-    return [line for pod in cluster.items("pods", namespace) for line in _troubles(cluster, pod, only_lost=only_lost)]
+    """What keeps a namespace's pods from running, with the last lines of those that ended, and the latest warnings."""
+    pods = cluster.items("pods", namespace)
+    lines = [line for pod in pods for line in _troubles(cluster, pod, only_lost=only_lost)]
+    return lines if only_lost else [*lines, *_warnings(cluster, namespace)]
+
+
+def _warnings(cluster: Cluster, namespace: str) -> list[str]:
+    events = [event for event in cluster.items("events", namespace) if event.get("type") == "Warning"]
+    events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+    said = {f"{event['involvedObject']['name']}: {event.get('message', '')}": None for event in events}
+    return [f"warning {line}" for line in list(said)[-5:]]
 
 
 def _troubles(cluster: Cluster, pod: Manifest, *, only_lost: bool) -> Iterator[str]:
