@@ -53,20 +53,14 @@ def upstream() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def empty_api_server() -> Iterator[Cluster]:
-    """A Kubernetes API with nothing of ours."""
-    with Machine.temporary(parts=("kubernetes",)) as machine:
-        yield machine.cluster
-
-
-@pytest.fixture(scope="session")
-def api_server(empty_api_server: Cluster, upstream: list[Path]) -> Cluster:
-    """The same with our CRDs, others' and a namespace as manifests/operator makes it, plus admission warnings."""
+def api_server(upstream: list[Path]) -> Iterator[Cluster]:
+    """A Kubernetes API with our CRDs, others' and a namespace as manifests/operator makes it, with warnings besides."""
     files = [f"--filename={path}" for path in (REPOSITORY / "crds", *upstream)]
-    empty_api_server.kubectl("apply", "--server-side", *files)
-    empty_api_server.kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
-    empty_api_server.apply([namespace(NAMESPACE)])
-    return empty_api_server
+    with Machine.temporary(parts=("kubernetes",)) as machine:
+        machine.cluster.kubectl("apply", "--server-side", *files)
+        machine.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
+        machine.cluster.apply([namespace(NAMESPACE)])
+        yield machine.cluster
 
 
 @pytest.fixture

@@ -86,27 +86,26 @@ def pods(documents: list[Document]) -> list[Any]:
     return found
 
 
+def with_default_account(pod: Any) -> Any:
+    """The pod with an account that is there: a dry run makes none, and admission looks for it."""
+    return {**pod, "spec": {**pod["spec"], "serviceAccountName": "default"}}
+
+
 def test_every_object_is_taken_without_a_warning(api_server: Cluster, documents: list[Document]) -> None:
     # Pods have a test of their own.
     assert dry_run(api_server, [each.object for each in documents if each.object["kind"] != "Pod"]) == ""
 
 
 def test_every_pod_is_admitted_where_pods_have_to_be_restricted(api_server: Cluster, documents: list[Document]) -> None:
-    templates = pods(documents)
-    # The account's admission wants the ServiceAccount to be there, and a dry run makes none.
-    api_server.apply(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}}
-        for name in {pod["spec"].get("serviceAccountName", "default") for pod in templates}
-    )
+    templates = [with_default_account(pod) for pod in pods(documents)]
     assert len(templates) >= 6
     assert dry_run(api_server, templates) == ""
 
 
 def test_a_pod_that_is_not_restricted_is_refused(api_server: Cluster, documents: list[Document]) -> None:
-    (pod, *_) = pods(documents)
-    spec = {**pod["spec"], "serviceAccountName": "default"}
-    del spec["securityContext"]
-    assert 'violates PodSecurity "restricted' in dry_run(api_server, [{**pod, "spec": spec}])
+    pod = with_default_account(pods(documents)[0])
+    del pod["spec"]["securityContext"]
+    assert 'violates PodSecurity "restricted' in dry_run(api_server, [pod])
 
 
 def test_no_object_of_a_namespace_is_left_without_one(documents: list[Document]) -> None:
@@ -145,7 +144,7 @@ def test_the_bootstrap_runs_the_script_of_the_repository(rendered: Any) -> None:
     (config,) = [
         each.object
         for each in rendered(EVERYTHING)
-        if each.object["metadata"]["name"] == "directory-bootstrap" and each.object["kind"] == "ConfigMap"
+        if each.object["metadata"]["name"] == "default-bootstrap" and each.object["kind"] == "ConfigMap"
     ]
     script = (REPOSITORY / "infrastructure" / "database" / "bootstrap.sql").read_text()
     assert config["data"]["bootstrap.sql"].strip() == script.strip()
@@ -160,8 +159,8 @@ def test_hooks_run_in_their_order(rendered: Any) -> None:
         ]
         return [name for _, name in sorted(hooks)]
 
-    assert weights("pre-install") == ["directory-bootstrap", "directory-migrate"]
-    assert weights("pre-upgrade") == ["directory-crds", "directory-bootstrap", "directory-migrate"]
+    assert weights("pre-install") == ["default-bootstrap", "default-migrate"]
+    assert weights("pre-upgrade") == ["directory-crds", "default-bootstrap", "default-migrate"]
     assert weights("pre-delete") == ["directory-release"]
 
 

@@ -156,7 +156,7 @@ def test_one_image_for_the_fleet_the_migrations_and_dedicated_tenants(
     rendered: Rendered, image: dict[str, str], reference: str
 ) -> None:
     documents = rendered({**with_platform(), "api": {"image": image}})
-    for kind, name in (("Deployment", "default-pool"), ("Job", "directory-migrate")):
+    for kind, name in (("Deployment", "default-pool"), ("Job", "default-migrate")):
         (container,) = one(documents, kind, name)["spec"]["template"]["spec"]["containers"]
         assert container["image"] == reference
     assert one(documents, "DirectoryPlatform", "default")["spec"]["api"]["image"] == reference

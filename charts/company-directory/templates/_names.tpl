@@ -71,6 +71,7 @@ http://{{ include "directory.pool.name" . }}.{{ .Release.Namespace }}.svc.{{ .Va
 {{- define "directory.migrations.selector" -}}
 app.kubernetes.io/name: company-directory
 app.kubernetes.io/component: migrations
+companydirectory.io/platform: {{ .Values.platform.name }}
 {{- end }}
 
 {{- define "directory.tests.selector" -}}

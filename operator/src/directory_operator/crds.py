@@ -54,7 +54,7 @@ def _generation(live: Manifest) -> int:
 async def _served(kube: Kube, ref: ObjectRef, outcome: str) -> str:
     for _ in range(_ESTABLISHED_SECONDS):
         live = await kube.get(ref) or {}
-        conditions = live.get("status", {}).get("conditions", [])
+        conditions = live.get("status", {}).get("conditions") or []  # null in the first moment
         if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
             return f"{ref} {outcome}"
         await asyncio.sleep(1)

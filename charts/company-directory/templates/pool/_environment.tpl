@@ -21,6 +21,9 @@
   (list "DRAIN_SECONDS" 10)
   (list "SHUTDOWN_SECONDS" 20)
   (list "LOG_LEVEL" .Values.pool.logLevel) -}}
+{{- if $postgres.pooler -}}
+{{- $environment = append $environment (list "POSTGRES_POOLER" true) -}}
+{{- end -}}
 {{- with $redis.sentinel -}}
 {{- $sentinels := list -}}
 {{- range .hosts }}{{ $sentinels = append $sentinels (printf "%s:%v" .host (.port | default 26379)) }}{{ end -}}
