@@ -52,7 +52,7 @@ def doors_of(installation: Installation, one: TenantUnderTest, other: TenantUnde
     """Where each of the other's doors is, by name and address: nothing is closed because it couldn't be found."""
     tenant_id, tables = database_facts(installation, other.name)
     kubernetes = installation.get("service", "kubernetes", "default")
-    pool = installation.list("services", "directory-system", "app.kubernetes.io/component=api")
+    pool = installation.items("services", "directory-system", "app.kubernetes.io/component=api")
     operator = installation.pods("directory-system", "app.kubernetes.io/name=directory-operator")
     assert kubernetes
     return {

@@ -46,7 +46,7 @@ def tenant_body(number: int, **spec: object) -> Body:
 def everybody(installation: Installation) -> dict[str, Body]:
     return {
         body["metadata"]["name"]: body
-        for body in installation.list("dt", TENANTS)
+        for body in installation.items("dt", TENANTS)
         if body["metadata"]["name"].startswith("crowd-")
     }
 

@@ -110,7 +110,7 @@ def test_data_is_kept_and_nothing_is_stuck(
     for step in order:
         step(installation)
     until(lambda: not any(installation.get("crd", name) for name in CRDS), timeout=60, what="the CRDs gone")
-    left = installation.list("deployments,pods,services,ingresses,secrets", TENANTS, "companydirectory.io/tenant")
+    left = installation.items("deployments,pods,services,ingresses,secrets", TENANTS, "companydirectory.io/tenant")
     assert [each["metadata"]["name"] for each in left if each["kind"] != "Secret"] == []
     for tenant in kept:
         rows = sql(

@@ -48,7 +48,7 @@ class Installation:
         found: Body | None = self.cluster.find(kind, name, namespace)
         return found
 
-    def list(self, kind: str, namespace: str, selector: str = "") -> list[Body]:
+    def items(self, kind: str, namespace: str, selector: str = "") -> list[Body]:
         text = self.kubectl("get", kind, "-n", namespace, "-o", "json", f"--selector={selector}")
         items: list[Body] = json.loads(text)["items"]
         return items
@@ -107,7 +107,7 @@ class Installation:
 
     def pods(self, namespace: str, selector: str) -> list[Body]:
         """Pods that are not on their way out."""
-        return [pod for pod in self.list("pods", namespace, selector) if "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in self.items("pods", namespace, selector) if "deletionTimestamp" not in pod["metadata"]]
 
 
 def until(ask: Callable[[], T], *, timeout: float, every: float = 0.5, what: str = "it") -> T:
