@@ -9,24 +9,15 @@ import pytest
 import yaml
 
 from directory_local import binaries
-from directory_local.addons import modules
 from directory_local.addons.programs import HELM
 from directory_local.addons.tools import run_helm
 from directory_local.build import build, cache_folder
 from directory_local.cluster import Cluster
 from directory_local.machine import Machine
 from scripts.packaging.chart import NAMESPACE, Document, render
+from scripts.packaging.kubeconform import upstream_crds
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-HOME = "addons/packaging"
-UPSTREAM = {
-    "github.com/cert-manager/cert-manager": "deploy/crds/cert-manager.io_certificates.yaml",
-    "github.com/prometheus-operator/prometheus-operator": (
-        "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"
-    ),
-    "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
-}
-"""CRDs of others whose kinds the chart makes: the Go module that has them, and the file in it."""
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 Values = dict[str, Any]
@@ -47,15 +38,9 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def upstream() -> list[Path]:
-    """The files of UPSTREAM."""
-    return [modules.folder(HOME, module) / file for module, file in UPSTREAM.items()]
-
-
-@pytest.fixture(scope="session")
-def api_server(upstream: list[Path]) -> Iterator[Cluster]:
+def api_server() -> Iterator[Cluster]:
     """A Kubernetes API with our CRDs, others' and a namespace as manifests/operator makes it, with warnings besides."""
-    files = [f"--filename={path}" for path in (REPOSITORY / "crds", *upstream)]
+    files = [f"--filename={path}" for path in (REPOSITORY / "crds", *upstream_crds())]
     with Machine.temporary(parts=("kubernetes",)) as machine:
         machine.cluster.kubectl("apply", "--server-side", *files)
         machine.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
