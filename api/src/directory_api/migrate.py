@@ -134,6 +134,8 @@ def _backend(settings: MigrateSettings) -> Iterator[OwnerBackend]:
     arguments = {"sslmode": settings.postgres_sslmode, "connect_timeout": "10", "application_name": "directory-migrate"}
     if settings.ca_file is not None:
         arguments["sslrootcert"] = str(settings.ca_file)
+    elif settings.postgres_sslmode == "verify-full":
+        arguments["sslrootcert"] = "system"  # libpq looks for a file in the home directory otherwise
     uri = DatabaseURI(
         "postgresql+psycopg",
         settings.migrate_username,

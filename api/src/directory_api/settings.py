@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     postgres_port: int = 5432
     postgres_database: str = "directory"
     postgres_sslmode: SslMode = "prefer"
+    postgres_pooler: bool = Field(default=False, description="host and port are PgBouncer's, in transaction mode")
     postgres_pool_size: int | None = Field(default=None, ge=1)
     redis_host: str
     redis_port: int = 6379

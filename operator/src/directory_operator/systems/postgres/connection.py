@@ -32,6 +32,7 @@ POOL_SIZE: Final = 10
 _DENIED: Final = frozenset({"28P01", "28000"})
 _NO_SCHEMA: Final = frozenset({"3D000", "3F000", "42P01", "42703", "42883"})
 _UNAVAILABLE_CLASSES: Final = ("08", "53", "57", "58")
+_STANDBY: Final = frozenset({"25006", "0A000"})  # writing, and beginning to write, where nothing can be written
 _BUSY: Final = frozenset({"55P03", "40P01", "40001"})
 
 # InternalClientError: the server's goodbye has come over an idle connection whose end is not seen yet, and the next
@@ -82,6 +83,8 @@ class Database:
             except StepError:
                 raise
             except _DRIVER_ERRORS as error:
+                if isinstance(error, asyncpg.ReadOnlySQLTransactionError) and self._pool is not None:
+                    await self._pool.expire_connections()  # they lead to a primary of before
                 raise self.condition(error) from None
 
     @asynccontextmanager
@@ -121,6 +124,7 @@ class Database:
                     min_size=0,
                     max_size=POOL_SIZE,
                     connection_class=_Stateless,
+                    init=_refuse_standby,
                     server_settings={"application_name": "directory-operator", "standard_conforming_strings": "on"},
                 )
             return self._pool
@@ -131,6 +135,8 @@ class Database:
             return TupleConcurrentlyUpdated()
         if state == "42710":
             return RoleExists()
+        if state in _STANDBY:
+            return self._breaker.unavailable("a standby answers: the primary is changing")
         if state in _BUSY or state.startswith(_UNAVAILABLE_CLASSES):
             return self._breaker.unavailable(f"it can't work now (SQLSTATE {state})")
         return self._refusal(state) or StepError(
@@ -157,6 +163,11 @@ class Database:
 
     def _denied(self, remedy: str) -> AccessDenied:
         return AccessDenied("PostgreSQL", self.endpoint, remedy)
+
+
+async def _refuse_standby(connection: _Raw) -> None:
+    """Of each new connection: raise where only a primary of before, or the next one too early, answers."""
+    await connection.execute("BEGIN READ WRITE; COMMIT")
 
 
 class _Stateless(_Raw):

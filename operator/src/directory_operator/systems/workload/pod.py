@@ -131,6 +131,7 @@ def _environment(tenant: Tenant) -> dict[str, str]:
         env.SECRETS_DIRECTORY: _SECRETS,
         env.POSTGRES_HOST: platform.postgres.for_api.host,
         env.POSTGRES_PORT: str(platform.postgres.for_api.port),
+        **({env.POSTGRES_POOLER: "true"} if platform.postgres.pooler else {}),
         env.POSTGRES_DATABASE: platform.postgres.database,
         env.POSTGRES_SSLMODE: platform.postgres.ssl_mode,
         **_redis(platform.redis),
