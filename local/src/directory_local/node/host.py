@@ -1,10 +1,14 @@
-"""What a node changes on its machine: folders to mount on and kernel settings. Noted first, put back at the end."""
+"""What nodes change on their machine: mount points and kernel settings. Noted first, put back by the last one."""
 
 import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from directory_local.folder import write_if_changed
 from directory_local.node.place import Place
@@ -19,11 +23,13 @@ _SETTINGS = (
     "kernel/keys/root_maxbytes",
 )
 _SYSCTL = Path("/proc/sys")
+# Of the machine, not of one cluster, and gone when the machine starts anew, as the settings are.
+_NOTE = Path("/run/directory-local.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The machine as it was before."""
+    """The machine as the node of one place sees it."""
 
     place: Place
 
@@ -48,35 +54,68 @@ class Host:
         network = f"--net={self.place.network_namespace}"
         return ("nsenter", network, "unshare", "--mount", "--propagation=slave", "/bin/sh", "-c", script, "node")
 
-    def prepare(self) -> None:
-        """Note how the machine is, and make the folders to mount on. For a node that does not run."""
-        missing = [str(path) for target in self.mounts for path in (target, *target.parents) if not path.exists()]
-        settings = {name: (_SYSCTL / name).read_text().strip() for name in _SETTINGS if (_SYSCTL / name).exists()}
-        if not self._file.exists():
-            write_if_changed(self._file, json.dumps({"folders": missing, "settings": settings}, indent=2))
-        for target, source in self.mounts.items():
-            target.mkdir(parents=True, exist_ok=True)
-            source.mkdir(parents=True, exist_ok=True)
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Inside, the machine is ready for `prefix` to be run; no other cluster's end gets in between."""
+        with _alone():
+            if not _NOTE.exists():
+                write_if_changed(_NOTE, json.dumps(self._state(), indent=2))
+            for target, source in self.mounts.items():
+                target.mkdir(parents=True, exist_ok=True)
+                source.mkdir(parents=True, exist_ok=True)
+            yield
 
     def restore(self) -> None:
-        """Put back what `prepare` noted, unless others use it by now."""
-        if not self._file.exists():
-            return
-        noted = json.loads(self._file.read_text())
-        for name, value in noted["settings"].items():
-            if (_SYSCTL / name).read_text().strip() != value:
-                (_SYSCTL / name).write_text(value)
-        for path in sorted(noted["folders"], key=len, reverse=True):
-            with contextlib.suppress(OSError):  # not empty, or gone already
-                Path(path).rmdir()
+        """Put the machine back as it was, unless another node runs. This one must have ended."""
+        with _alone():
+            # Removing a folder would take away what is mounted on it in every namespace.
+            if not _NOTE.exists() or _mounted_elsewhere(self.mounts):
+                return
+            noted = json.loads(_NOTE.read_text())
+            for name, value in noted["settings"].items():
+                if (_SYSCTL / name).read_text().strip() != value:
+                    (_SYSCTL / name).write_text(value)
+            for path in sorted(noted["folders"], key=len, reverse=True):
+                with contextlib.suppress(OSError):  # not empty, or gone already
+                    Path(path).rmdir()
+            _NOTE.unlink()
 
     def mounted(self) -> list[Path]:
         """What is mounted below the cluster's folder in this process's namespace; nothing, unless somebody did that."""
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
-        points = [Path(line.split()[4]) for line in lines]
-        below = [point for point in points if point.is_relative_to(self.place.folder.root)]
+        below = [point for point in _mount_points("self") if point.is_relative_to(self.place.folder.root)]
         return sorted(below, key=lambda path: -len(os.fsencode(path)))
 
-    @property
-    def _file(self) -> Path:
-        return self.place.folder.config / "machine.json"
+    def _state(self) -> dict[str, object]:
+        missing = [str(path) for target in self.mounts for path in (target, *target.parents) if not path.exists()]
+        settings = {name: (_SYSCTL / name).read_text().strip() for name in _SETTINGS if (_SYSCTL / name).exists()}
+        return {"folders": missing, "settings": settings}
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One cluster at a time, of all on the machine."""
+    descriptor = os.open("/run", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _mounted_elsewhere(targets: dict[Path, Path]) -> bool:
+    """True if a process of another mount namespace has something mounted on one of the folders."""
+    seen = {os.readlink("/proc/self/ns/mnt")}
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError):
+            namespace = os.readlink(f"/proc/{pid}/ns/mnt")
+            if namespace not in seen:
+                seen.add(namespace)
+                # The namespace of a pod has mounts of its own only: its root is the image.
+                if not targets.keys().isdisjoint(_mount_points(str(pid))):
+                    return True
+    return False
+
+
+def _mount_points(process: str) -> list[Path]:
+    lines = Path(f"/proc/{process}/mountinfo").read_text().splitlines()
+    return [Path(line.split()[4]) for line in lines]

@@ -72,10 +72,9 @@ class NodeMachine:
         removal.end(self.place, self.supervisor)
         made = network.create(self.place)
         cgroups.create(self.place)
-        Host(self.place).prepare()
         self.place.volumes.mkdir(exist_ok=True)
         self._write_enter()
-        with network.entered(self.place):
+        with Host(self.place).prepared():
             self.supervisor.start()
         return [*(["network namespace"] if made else []), "supervisord"]
 
