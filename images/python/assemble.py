@@ -20,6 +20,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parent))
 from imports import module_name, unsatisfied  # noqa: E402 - beside this file, which is no package
 from pruned import ALLOWED, EXTENSIONS, PACKAGES, STANDARD_LIBRARY  # noqa: E402
+from strip import strip  # noqa: E402
 
 USER: Final = 10001
 _LAUNCHER: Final = "#!{python}\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
@@ -37,6 +38,8 @@ def main(product: str, sources: Path, root: Path) -> None:
     removed |= prune(inside(root, stdlib) / "lib-dynload", EXTENSIONS)
     if complaints := list(unsatisfied((inside(root, stdlib), inside(root, packages)), removed, ALLOWED)):
         sys.exit("\n".join(complaints))
+    for library in inside(root, packages).rglob("*.so*"):
+        strip(library)
     write_scripts(sources / "pyproject.toml", inside(root, packages), root, interpreter)
     copy_system(root)
     copy_libraries(root)

@@ -29,7 +29,7 @@ def unsatisfied(roots: Iterable[Path], removed: set[str], allowed: dict[str, str
 def imported(path: Path, package: str) -> set[str]:
     """Every name that import statements of a file may load; `from a import b` may mean the module a.b."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in executed(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -37,3 +37,15 @@ def imported(path: Path, package: str) -> set[str]:
             module = ".".join([*parents, *([node.module] if node.module else [])])
             names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
     return names
+
+
+def executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those that only type checkers see."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            for other in node.orelse:
+                yield other
+                yield from executed(other)
+        else:
+            yield node
+            yield from executed(node)

@@ -40,6 +40,21 @@ PACKAGES: Final = {
     "!botocore/data/sts": "session credentials",
     "boto3/data/*": "resources; we use clients",
     "boto3/examples": "texts",
+    **{
+        pattern.format(client): "the generated typed client, loaded on demand; ours asks for no type (ADR 2)"
+        for client in ("kubernetes/client", "kubernetes/aio/client")
+        for pattern in ("{}/api/*", "{}/models/*", "!{}/api/__init__.py", "!{}/models/__init__.py")
+    },
+    "!kubernetes/client/api/custom_objects_api.py": "imported by kubernetes.utils",
+    **{
+        f"!kubernetes/client/models/v1_{model}.py": "imported by custom_objects_api, or by kubernetes.leaderelection"
+        for model in (
+            *("api_resource", "api_resource_list", "delete_options", "preconditions"),
+            *("managed_fields_entry", "object_meta", "owner_reference"),
+        )
+    },
+    "PIL/_avif.*": "a kind of picture that is refused; its library goes with it",
+    "pillow.libs/libavif-*": "a kind of picture that is refused",
     "**/tests": "others' tests",
     "**/*.pyi": "types, for checkers",
     "**/*.pyx": "sources of compiled extensions",
@@ -49,6 +64,8 @@ PACKAGES: Final = {
 }
 
 ALLOWED: Final = {
+    "PIL.AvifImagePlugin": "goes on without _avif",
+    "PIL.features": "goes on without _avif",
     "cmd": "goes on without readline",
     "code": "goes on without readline",
     "pdb": "goes on without readline",
