@@ -1,18 +1,24 @@
 """`directory-local cluster`: the commands behind `make cluster-up`, `cluster-down` and `cluster-status`."""
 
+import contextlib
 import os
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from directory_local import binaries
+from directory_local.cluster import Cluster
 from directory_local.errors import CommandFailed, LocalPlatformError
+from directory_local.installation import Installation, Target
 from directory_local.node import network
 from directory_local.node.machine import NodeMachine
 from directory_local.node.place import Place
 from directory_local.progress import Reporter
-from directory_local.steps import Step
+from directory_local.steps import Step, TenantView
 
 app = typer.Typer(
     help="A real Kubernetes with pods on this machine (as root), in a network of its own.", no_args_is_help=True
@@ -22,19 +28,30 @@ _CONSOLE = Console(highlight=False, soft_wrap=True)
 
 @app.command()
 def up() -> None:
-    """Start the cluster and wait until it takes pods. Safe to run again: it does only what is left to do."""
+    """Start the cluster and install the platform in it. Safe to run again: it does only what is left to do.
+
+    With KUBECONFIG set there is no node: the platform goes into that cluster.
+    """
     reporter = Reporter(_CONSOLE)
-    machine = NodeMachine(Place.from_environment(os.environ), reporter.line)
+    place = Place.from_environment(os.environ)
     started = time.monotonic()
-    changes = reporter.run(_preparing(machine))
-    with network.entered(machine.place):
-        changes += reporter.run(_starting(machine))
+    theirs = _cluster_of_user(place)
+    place.require_ours()
+    place.folder.create()
+    if theirs:
+        binaries.install_kubectl(place.folder, os.environ, reporter.line)
+    machine = NodeMachine(place, reporter.line)
+    installation = Installation(_target(machine, theirs), reporter.line)
+    changes = reporter.run([*([] if theirs else _preparing(machine)), *installation.preparing()])
+    with contextlib.nullcontext() if theirs else network.entered(place):
+        changes += reporter.run([*([] if theirs else _starting(machine)), *installation.installing()])
+        found = installation.tenants()
     seconds = time.monotonic() - started
     outcome = f"{changes} things started or changed" if changes else "Everything ran already; nothing was changed"
-    _CONSOLE.print(f"\n[bold green]Up[/] in {seconds:.0f} s. {outcome}.")
-    _CONSOLE.print(
-        f"\nTo use it (kubectl, ctr, curl): {machine.place.folder.bin / 'enter'} kubectl get pods --all-namespaces"
-    )
+    _CONSOLE.print(f"\n[bold green]Up[/] in {seconds:.0f} s. {outcome}.\n")
+    _print_tenants(found)
+    if not theirs:
+        _print_use(place)
 
 
 @app.command()
@@ -68,6 +85,37 @@ def status() -> None:
         _CONSOLE.print(f"Not ready: {pod}")
     if unready or not ready or not all(program.state == "RUNNING" for program in states):
         raise typer.Exit(1)
+
+
+def _cluster_of_user(place: Place) -> Path | None:
+    """The kubeconfig that KUBECONFIG names, unless it is this cluster's own (`bin/enter` sets it)."""
+    named = os.environ.get("KUBECONFIG")
+    return Path(named) if named and Path(named) != place.folder.kubeconfig else None
+
+
+def _target(machine: NodeMachine, theirs: Path | None) -> Target:
+    base_domain = os.environ.get("DIRECTORY_BASE_DOMAIN") or "directory.localhost"
+    folder = machine.place.folder
+    if theirs:
+        cluster = Cluster(folder.bin / "kubectl", theirs)
+        return Target(cluster, folder, base_domain, registry=os.environ.get("DIRECTORY_REGISTRY"))
+    return Target(machine.cluster, folder, base_domain, load=machine.load)
+
+
+def _print_tenants(tenants: Sequence[TenantView]) -> None:
+    table = Table("tenant", "URL", "administrator")
+    for tenant in tenants:
+        table.add_row(f"{tenant.namespace}/{tenant.name}", tenant.url, tenant.administrator)
+    _CONSOLE.print(table)
+    if tenants:
+        _CONSOLE.print(f"An administrator's password: {tenants[0].password_command}")
+
+
+def _print_use(place: Place) -> None:
+    enter = place.folder.bin / "enter"
+    _CONSOLE.print("The cluster has a network of its own. To use it:")
+    _CONSOLE.print(f"  {enter} kubectl get pods --all-namespaces")
+    _CONSOLE.print(f"  {enter} curl --cacert {place.folder.root / 'ca.crt'} https://acme.directory.localhost/healthz")
 
 
 def _preparing(machine: NodeMachine) -> list[Step]:
