@@ -17,10 +17,10 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parent))
-from imports import module_name, unsatisfied  # noqa: E402 - beside this file, which is no package
-from pruned import ALLOWED, EXTENSIONS, PACKAGES, STANDARD_LIBRARY  # noqa: E402
-from strip import strip  # noqa: E402
+from components import write_components
+from imports import module_name, unsatisfied
+from pruned import ALLOWED, EXTENSIONS, PACKAGES, STANDARD_LIBRARY
+from strip import strip
 
 USER: Final = 10001
 _LAUNCHER: Final = "#!{python}\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
@@ -43,6 +43,7 @@ def main(product: str, sources: Path, root: Path) -> None:
     write_scripts(sources / "pyproject.toml", inside(root, packages), root, interpreter)
     copy_system(root)
     copy_libraries(root)
+    write_components(root)
     shutil.copy(sources / "healthcheck.py", root / "usr/local/lib/healthcheck.py")
     for folder in (stdlib, packages):
         byte_compile(inside(root, folder), root)
@@ -55,7 +56,7 @@ def inside(root: Path, path: Path) -> Path:
 
 
 def install(requirements: Path, wheels: Path, target: Path) -> None:
-    """Install the lock's wheels, without scripts: their shebangs name this stage's interpreter, and nobody calls them."""
+    """Install the lock's wheels, without their scripts: nobody calls them."""
     options = ("--quiet", "--no-index", "--require-hashes", "--no-deps", "--no-compile", "--disable-pip-version-check")
     command = (sys.executable, "-m", "pip", "install", *options, f"--find-links={wheels}", f"--target={target}")
     subprocess.run([*command, "--root-user-action=ignore", f"--requirement={requirements}"], check=True)

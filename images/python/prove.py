@@ -75,8 +75,9 @@ def check_pictures() -> None:
 
 def check_migrations() -> None:
     import psycopg
-    from directory_api import migrate
     from yoyo import read_migrations
+
+    from directory_api import migrate
 
     require(psycopg.pq.version() > 0, "libpq does not load")
     folder = Path(str(migrate.__file__)).parent / "migrations"

@@ -1,4 +1,4 @@
-"""What is left out of the images, each with its reason; `prove.py` fails the build when something needs it after all."""
+"""What is left out of the images, each with its reason. The build fails when something needs it after all."""
 
 from typing import Final
 

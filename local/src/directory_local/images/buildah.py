@@ -1,9 +1,9 @@
 """The home of the buildah command: builds, loads and saves images in a store of the project's own."""
 
+import contextlib
 import os
-import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,14 +65,25 @@ class Buildah:
 
     def load(self, archive: Path, reference: str) -> None:
         """Put an archive's image into the store under a name, unless the name is there."""
-        if self.has(reference):
-            return
-        identifier = self._run(reference, ["pull", "--quiet", f"oci-archive:{archive}"]).split()[-1]
-        self._run(reference, ["tag", identifier, reference])
+        if not self.has(reference):
+            self._run(reference, ["tag", self._pull(archive), reference])
 
     def has(self, reference: str) -> bool:
         done = subprocess.run([*self._command, "inspect", "--type=image", reference], capture_output=True, check=False)
         return done.returncode == 0
+
+    @contextlib.contextmanager
+    def mounted(self, archive: Path) -> Iterator[Path]:
+        """The files of an archive's image, to be read."""
+        container = self._run(archive.name, ["from", "--pull=never", self._pull(archive)]).split()[-1]
+        try:
+            yield Path(self._run(archive.name, ["mount", container]).split()[-1])
+        finally:
+            self._run(archive.name, ["rm", container])
+
+    def _pull(self, archive: Path) -> str:
+        """The identifier of an archive's image, which is in the store afterwards."""
+        return self._run(archive.name, ["pull", "--quiet", f"oci-archive:{archive}"]).split()[-1]
 
     def _run(self, what: str, arguments: list[str], progress: Progress | None = None) -> str:
         environment = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
@@ -91,8 +102,3 @@ class Buildah:
         if process.returncode:
             raise BuildFailed(what, lines[-30:])
         return "\n".join(lines)
-
-
-def copy_tree(source: Path, target: Path) -> None:
-    """Copy a folder of a build context, without what Python leaves behind."""
-    shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)

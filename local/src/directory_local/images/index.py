@@ -14,7 +14,7 @@ _CERTIFICATES = "certificates"
 
 
 def pip_secrets(folder: Path) -> Mapping[str, Path]:
-    """Write pip's configuration and this machine's authorities into `folder`; the names of the secrets with their files."""
+    """Write pip's configuration and this machine's authorities into `folder`; each secret's name with its file."""
     settings = settings_of_pip(os.environ)
     secrets: dict[str, Path] = {}
     certificates = authorities(os.environ, settings.pop("cert", None))

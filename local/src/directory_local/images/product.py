@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import tarfile
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -100,5 +99,3 @@ def _git(*arguments: str) -> bytes:
     if done.returncode:
         raise CommandFailed(f"git {' '.join(arguments)}", done.stderr.decode(errors="replace"))
     return done.stdout
-
-
