@@ -65,6 +65,7 @@ format: $(READY) ## Format the code and mend what ruff can mend
 .PHONY: binaries
 binaries: $(READY) ## Build Kubernetes and MinIO from their Go modules, once (about ten minutes)
 	@$(LOCAL) build
+	@$(BIN)/python -m scripts.packaging.tools
 
 .PHONY: test
 test: binaries ## Run all tests, on real parts on free ports (TESTS=tests/api for some, PYTEST_ARGS for more)

@@ -3,21 +3,19 @@
 tests/packaging checks that it was.
 """
 
-import os
 import sys
 from pathlib import Path
 
 from directory_local.addons.programs import HELM
-from directory_local.build import build, cache_folder
 from scripts.packaging.chart import REPOSITORY
 from scripts.packaging.outputs import chart_files, rendered_files
+from scripts.packaging.tools import tool
 
 
 def main() -> None:
     """Write what differs, and say what that was."""
-    helm = build(HELM, cache_folder(os.environ), lambda line: sys.stderr.write(f"{line}\n"))
     _write(chart_files())
-    _write(rendered_files(helm))
+    _write(rendered_files(tool(HELM)))
 
 
 def _write(files: dict[Path, str]) -> None:

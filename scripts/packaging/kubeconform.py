@@ -25,9 +25,10 @@ UPSTREAM: Final = {
     "github.com/prometheus-operator/prometheus-operator": (
         "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"
     ),
+    "github.com/operator-framework/api": "crds/operators.coreos.com_clusterserviceversions.yaml",
     "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
 }
-"""CRDs of others whose kinds the chart makes: the Go module that has them, and the file in it."""
+"""CRDs of others whose kinds we make: the Go module that has them, and the file in it."""
 
 _KEYWORDS: Final = (
     *("$ref", "type", "enum", "items", "required", "additionalProperties", "allOf", "anyOf", "oneOf", "not"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from scripts.packaging.chart import CHART, REPOSITORY
 from scripts.packaging.kustomize import manifests
+from scripts.packaging.olm import bundle
 from scripts.packaging.readme import readme
 from scripts.packaging.schema import values_schema
 
@@ -20,5 +21,8 @@ def chart_files() -> dict[Path, str]:
 
 
 def rendered_files(helm: Path) -> dict[Path, str]:
-    """The kustomize manifests, from the chart as it lies there."""
-    return {REPOSITORY / "manifests" / name: text for name, text in manifests(helm).items()}
+    """The kustomize manifests and the OLM bundle, from the chart as it lies there."""
+    return {
+        **{REPOSITORY / "manifests" / name: text for name, text in manifests(helm).items()},
+        **{REPOSITORY / "bundle" / name: text for name, text in bundle(helm).items()},
+    }

@@ -11,11 +11,11 @@ import yaml
 from directory_local import binaries
 from directory_local.addons.programs import HELM
 from directory_local.addons.tools import run_helm
-from directory_local.build import build, cache_folder
 from directory_local.cluster import Cluster
 from directory_local.machine import Machine
 from scripts.packaging.chart import NAMESPACE, Document, render
 from scripts.packaging.kubeconform import upstream_crds
+from scripts.packaging.tools import tool
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
@@ -25,7 +25,7 @@ Values = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
-    return build(HELM, cache_folder(os.environ), lambda line: None)
+    return tool(HELM)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For what needs no cluster."""
     own = binaries.control_plane_of_user(os.environ).get("kubectl")
     path = tmp_path_factory.mktemp("bin") / "kubectl"
-    binaries.link(path, own or build(binaries.kubernetes(), cache_folder(os.environ), lambda line: None))
+    binaries.link(path, own or tool(binaries.kubernetes()))
     return path
 
 

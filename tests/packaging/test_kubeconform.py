@@ -1,6 +1,5 @@
 """What needs no cluster: every manifest against the schemas of its kinds. test_admission.py asks a real API server."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -8,10 +7,10 @@ import pytest
 import yaml
 
 from directory_local.addons.programs import KUBECONFORM
-from directory_local.build import build, cache_folder
 from scripts.packaging.chart import REPOSITORY, Document, render
 from scripts.packaging.kubeconform import LOCATION, write
 from scripts.packaging.overlays import ENVIRONMENTS
+from scripts.packaging.tools import tool
 from tests.packaging.test_admission import EVERYTHING, GATEWAY
 
 
@@ -19,7 +18,7 @@ class Checker:
     """kubeconform with our schemas."""
 
     def __init__(self, folder: Path) -> None:
-        self._binary = build(KUBECONFORM, cache_folder(os.environ), lambda line: None)
+        self._binary = tool(KUBECONFORM)
         self._location = f"-schema-location={folder}/{LOCATION}"
         write(folder)
 
@@ -56,9 +55,15 @@ def test_what_the_chart_makes(checker: Checker, helm: Path, tmp_path: Path, valu
 
 
 @pytest.mark.parametrize(
-    "path", [*(REPOSITORY / "crds").glob("*.yaml"), *(REPOSITORY / "manifests" / "samples").rglob("*.yaml")], ids=str
+    "path",
+    [
+        path
+        for folder in ("crds", "manifests/samples", "bundle/manifests")
+        for path in (REPOSITORY / folder).rglob("*.yaml")
+    ],
+    ids=str,
 )
-def test_crds_and_samples(checker: Checker, path: Path) -> None:
+def test_what_is_applied_as_it_is(checker: Checker, path: Path) -> None:
     assert checker.check(path.read_text()) == ""
 
 

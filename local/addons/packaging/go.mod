@@ -2,8 +2,6 @@ module companydirectory.io/local/addons/packaging
 
 go 1.26.0
 
-tool github.com/operator-framework/api/cmd/operator-verify
-
 require (
 	cel.dev/expr v0.25.1 // indirect
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
