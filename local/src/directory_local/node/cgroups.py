@@ -6,7 +6,9 @@ from pathlib import Path
 
 import psutil
 
+from directory_local.errors import LocalPlatformError
 from directory_local.node.place import Place
+from directory_local.supervision import wait_until
 
 _MOUNTS = Path("/proc/self/mounts")
 
@@ -34,12 +36,18 @@ def processes(place: Place) -> set[int]:
 
 
 def remove(place: Place) -> None:
-    """Remove the groups, the deepest first. They must be empty."""
+    """Remove the groups, once the last of their processes has been collected."""
+    failed = LocalPlatformError(f"The control groups named {place.name} cannot be removed; a process may be in them.")
+    wait_until(lambda: _removed(place), timeout=20, failed=lambda: failed)
+
+
+def _removed(place: Place) -> bool:
     for group in groups(place):
         below = sorted((path for path in group.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts))
         for path in (*below, group):
             with contextlib.suppress(FileNotFoundError):
                 path.rmdir()
+    return True
 
 
 def groups(place: Place) -> list[Path]:

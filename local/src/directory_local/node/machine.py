@@ -1,5 +1,6 @@
 """One node with its control plane: started, looked at and removed as a whole."""
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -112,8 +113,15 @@ class NodeMachine:
         return images.load(self.runtime, archive)
 
     def is_ready(self) -> bool:
-        """True if the node takes pods."""
-        return _is_true(self._node(), "Ready")
+        """True if the node takes pods, as its present kubelet says: the API server still has what the last one said."""
+        kubelet = self.supervisor.states().get("kubelet")
+        conditions = self._node().get("status", {}).get("conditions", [])
+        return kubelet is not None and any(
+            condition["type"] == "Ready"
+            and condition["status"] == "True"
+            and dt.datetime.fromisoformat(condition["lastHeartbeatTime"]).timestamp() >= kubelet.since
+            for condition in conditions
+        )
 
     def unready_pods(self) -> list[str]:
         """The pods that are neither ready nor done, as `namespace/name: phase`."""

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,23 +16,24 @@ from directory_local.node.host import Host
 from directory_local.node.place import Place
 from directory_local.supervision import Supervisor, wait_until
 
+_STARTERS = {"kubelet", "containerd"}
+
 
 def end(place: Place, supervisor: Supervisor) -> bool:
-    """End every process: the node's programs in their order, then what runs in pods. True if anything ran."""
-    running = supervisor.stop()
-    found = _processes(place)
-
-    def none_left() -> bool:
-        for pid in _processes(place):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return not _processes(place)
-
-    wait_until(none_left, timeout=30, failed=lambda: LocalPlatformError(_stuck(place)))
-    # Their sockets and bundles would only be in the way of the next ones.
+    """End every process: what starts pods, the pods, the rest. True if anything ran."""
+    running = supervisor.is_running()
+    if running:
+        for name in _STARTERS & set(supervisor.states()):
+            supervisor.stop_program(name)
+        # Before the API server, which would wait for their watches to end.
+        _kill(place, lambda: cgroups.processes(place))
+        supervisor.stop()
+    found = _kill(place, lambda: _processes(place))
+    # The kubelet would wait for the containers of groups that it finds, and containerd for sockets and bundles.
+    cgroups.remove(place)
     for name in ("containerd", "netns"):
         shutil.rmtree(place.folder.run / name, ignore_errors=True)
-    return running or bool(found)
+    return running or found
 
 
 def remove(place: Place, supervisor: Supervisor) -> bool:
@@ -40,11 +42,26 @@ def remove(place: Place, supervisor: Supervisor) -> bool:
     host = Host(place)
     for point in host.mounted():
         network.run("umount", "--lazy", str(point))
-    cgroups.remove(place)
     found = network.remove(place) or found
     host.restore()
     shutil.rmtree(place.folder.root, ignore_errors=True)
     return found
+
+
+def _kill(place: Place, find: Callable[[], set[int]]) -> bool:
+    """Kill what `find` finds until it finds nothing more. True if there was anything."""
+    killed = set[int]()
+
+    def none_left() -> bool:
+        found = {pid for pid in find() if not cgroups.is_gone(pid)}
+        killed.update(found)
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not found
+
+    wait_until(none_left, timeout=30, failed=lambda: LocalPlatformError(_stuck(place)))
+    return bool(killed)
 
 
 def _processes(place: Place) -> set[int]:
@@ -53,7 +70,7 @@ def _processes(place: Place) -> set[int]:
     ours = {own.pid, *(parent.pid for parent in own.parents())}
     marked = {process.pid for process in leftovers.find(place.folder.root)}
     found = cgroups.processes(place) | marked | _in_network(place)
-    return {pid for pid in found - ours if not cgroups.is_gone(pid)}
+    return found - ours
 
 
 def _in_network(place: Place) -> set[int]:
