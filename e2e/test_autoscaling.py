@@ -23,7 +23,7 @@ def replicas(installation: Installation, name: str) -> int:
 
 @pytest.mark.timeout(1200)
 def test_a_tenant_grows_under_load_and_shrinks_after_it(installation: Installation, report: Report) -> None:
-    tenant = TenantUnderTest(installation, "hooli")
+    tenant = TenantUnderTest(installation, "surge")
     api = {
         "autoscaling": {"minReplicas": 1, "maxReplicas": 3, "targetCPUUtilizationPercentage": 60},
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}},
