@@ -1,4 +1,5 @@
-# The commands of the project. `make` alone lists them. They need Python 3.11 or newer, Go and make, and no root.
+# The commands of the project. `make` alone lists them. They need Python 3.11 or newer, Go and make; those of the
+# cluster need root as well.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -24,7 +25,7 @@ export UV_PYTHON_DOWNLOADS := never
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make the virtual environment from the hash-pinned lock
@@ -46,6 +47,28 @@ down: $(READY) ## Stop everything; the data stays
 .PHONY: reset
 reset: $(READY) ## Stop everything and remove the data
 	@$(LOCAL) reset
+
+##@ A real Kubernetes on this machine (as root)
+
+.PHONY: cluster-up
+cluster-up: $(READY) ## Start a node with pods and install everything; with KUBECONFIG set, into that cluster
+	@$(LOCAL) cluster up
+
+.PHONY: cluster-status
+cluster-status: $(READY) ## Show what runs in the cluster, and what is not ready
+	@$(LOCAL) cluster status
+
+.PHONY: cluster-down
+cluster-down: $(READY) ## End the cluster and remove its data; nothing of it stays
+	@$(LOCAL) cluster down
+
+.PHONY: e2e
+e2e: cluster-up ## See the product work on the cluster (TESTS=e2e/test_serving.py for some, PYTEST_ARGS for more)
+	@$(LOCAL) cluster enter $(abspath $(BIN))/pytest $(or $(TESTS),e2e) $(PYTEST_ARGS)
+
+.PHONY: images
+images: $(READY) ## Build the operator's and the API's images as OCI archives (IMAGES_ARGS for more)
+	@$(BIN)/python -m directory_local.images product $(IMAGES_ARGS)
 
 ##@ Working on it
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,7 +15,7 @@ from directory_local import binaries
 from directory_local.cluster import Cluster
 from directory_local.errors import CommandFailed, LocalPlatformError
 from directory_local.installation import Installation, Target
-from directory_local.node import network
+from directory_local.node import network, requirements
 from directory_local.node.machine import NodeMachine
 from directory_local.node.place import Place
 from directory_local.progress import Reporter
@@ -37,6 +38,8 @@ def up() -> None:
     started = time.monotonic()
     theirs = _cluster_of_user(place)
     place.require_ours()
+    if not theirs:
+        requirements.require_machine()
     place.folder.create()
     if theirs:
         binaries.install_kubectl(place.folder, os.environ, reporter.line)
@@ -57,14 +60,30 @@ def up() -> None:
 @app.command()
 def down() -> None:
     """End the cluster with all its pods and remove its data: nothing of it stays on the machine."""
+    requirements.require_machine()
     machine = NodeMachine(Place.from_environment(os.environ), lambda _line: None)
     removed = machine.remove()
     _CONSOLE.print(f"Removed the cluster and {machine.place.folder.root}." if removed else "There was no cluster.")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def enter(command: Annotated[list[str] | None, typer.Argument(help="What to run [a shell].")] = None) -> None:
+    """Run a command in the cluster's network, or, with a cluster of your own, with its KUBECONFIG."""
+    place = Place.from_environment(os.environ)
+    argv = command or [os.environ.get("SHELL", "/bin/sh")]
+    if _cluster_of_user(place):
+        os.execvp(argv[0], argv)  # noqa: S606 - what the user asks for
+    script = place.folder.bin / "enter"
+    if not place.network_namespace.exists() or not script.exists():
+        message = "No cluster runs. Start it with `make cluster-up`."
+        raise LocalPlatformError(message)
+    os.execv(script, [str(script), *argv])  # noqa: S606
+
+
 @app.command()
 def status() -> None:
     """Show what runs. Exits with 1 unless the node is ready and all pods are."""
+    requirements.require_machine()
     machine = NodeMachine(Place.from_environment(os.environ), lambda _line: None)
     states = machine.states()
     if not states:

@@ -21,17 +21,22 @@ _PACKAGES = {
 _PLUGINS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 
 
-def require() -> list[str]:
-    """Raise unless this process may make namespaces here. Returns the packages that had to be installed."""
+def require_machine() -> None:
+    """Raise unless this process may make namespaces here."""
     if platform.system() != "Linux":
         message = "A node needs Linux. Elsewhere, install into a cluster of yours: KUBECONFIG=<file> make cluster-up."
         raise LocalPlatformError(message)
     if os.geteuid() != 0:
         message = (
-            "A node with pods needs root, for namespaces and mounts: run `sudo make cluster-up`. Without root, install "
-            "into a cluster of yours (KUBECONFIG=<file> make cluster-up), or run the platform as processes: `make up`."
+            "A node with pods needs root, for namespaces and mounts: run it with sudo. Without root, install into a "
+            "cluster of yours (KUBECONFIG=<file> make cluster-up), or run the platform as processes (make up)."
         )
         raise LocalPlatformError(message)
+
+
+def require() -> list[str]:
+    """Have all programs that a node needs. Returns the packages that had to be installed."""
+    require_machine()
     missing = _missing(os.environ)
     if missing and not shutil.which("apt-get"):
         way_out = "Install them with this system's package manager (the names are Debian's), then run this again."
