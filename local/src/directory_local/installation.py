@@ -9,20 +9,21 @@ from pathlib import Path
 from directory_local import backends, release, rollout
 from directory_local.addons import manifests, modules, programs
 from directory_local.addons.contour import CLASS
-from directory_local.addons.table import FIRST, SECOND, Addon, Sources, is_elsewhere
+from directory_local.addons.table import FIRST, LAST, SECOND, Addon, Sources, is_elsewhere
 from directory_local.binaries import link
 from directory_local.build import Progress, build, cache_folder
 from directory_local.cluster import Cluster, Manifest
 from directory_local.errors import CommandFailed, LocalPlatformError
 from directory_local.folder import StateFolder, write_if_changed
 from directory_local.images.archive import Image
-from directory_local.images.backends import backend_image
+from directory_local.images.backends import VERSIONS, backend_image
+from directory_local.images.debian import LOCAL
 from directory_local.images.product import PRODUCTS, product_image
 from directory_local.platform_objects import TENANT_NAMESPACE
 from directory_local.repository import root
 from directory_local.steps import Step, TenantView
 
-BACKEND_IMAGES = ("postgresql", "pgbouncer", "redis", "minio", "envoy")
+BACKEND_IMAGES = ("postgresql", "pgbouncer", "redis", "minio", "envoy", "git")
 _WEBHOOK_SECONDS = 60.0
 _PASSING = ("failed calling webhook", "no endpoints available", "no matches for kind", "could not find the requested")
 """What the API server says of webhooks and kinds that are a moment away from working."""
@@ -67,6 +68,7 @@ class Installation:
             Step("Contour and Envoy", lambda: self._add(SECOND, seconds=180)),
             Step("PostgreSQL, Redis, MinIO", self._backends),
             Step("Operator, platform and pooled API (Helm)", self._chart),
+            Step("Flux", lambda: self._add(LAST, seconds=120)),
             Step("Sample tenants", self._samples),
         ]
 
@@ -108,9 +110,8 @@ class Installation:
         return [name for image in self.images.values() for name in self.target.load(image.archive)]
 
     def _add(self, addons: Iterable[Addon], seconds: float) -> list[str]:
-        sources = Sources(
-            self._helm, self.images["envoy"].reference if self.images else "companydirectory.io/local/envoy"
-        )
+        names = {name: f"{LOCAL}/{name}:{version}" for name, version in VERSIONS.items()}
+        sources = Sources(self._helm, self.target.cluster.binary, names)
         wanted = [addon for addon in addons if not is_elsewhere(addon, self.target.cluster)]
         objects = [manifest for addon in wanted for manifest in addon.objects(sources)]
         changed = self._apply([item for item in objects if item["kind"] in {"Namespace", "CustomResourceDefinition"}])

@@ -74,4 +74,14 @@ CLOUDNATIVE_PG: Final = AddonProgram(
     user=10001,
 )
 
-PROGRAMS: Final = (METRICS_SERVER, *CERT_MANAGER.values(), CONTOUR, CLOUDNATIVE_PG)
+SOURCE_CONTROLLER: Final = AddonProgram(
+    "source-controller", "addons/flux-source", "github.com/fluxcd/source-controller"
+)
+KUSTOMIZE_CONTROLLER: Final = AddonProgram(
+    "kustomize-controller", "addons/flux-kustomize", "github.com/fluxcd/kustomize-controller"
+)
+
+PROGRAMS: Final = (
+    *(METRICS_SERVER, *CERT_MANAGER.values(), CONTOUR, CLOUDNATIVE_PG),
+    *(SOURCE_CONTROLLER, KUSTOMIZE_CONTROLLER),
+)

@@ -1,10 +1,10 @@
 """THE table of add-ons: what each is, and whether a cluster already has it from somebody else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory_local.addons import cert_manager, cloudnative_pg, contour, metrics_server
+from directory_local.addons import cert_manager, cloudnative_pg, contour, flux, metrics_server
 from directory_local.addons.manifests import Changing
 from directory_local.cluster import FIELD_MANAGER, Cluster
 
@@ -14,8 +14,9 @@ class Sources:
     """What manifests are rendered with."""
 
     helm: Path
-    envoy: str
-    """Envoy's image."""
+    kubectl: Path
+    images: Mapping[str, str]
+    """Reference of each image that is no Go program's, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,21 @@ FIRST = (
 )
 """Those that need nothing of each other."""
 
-SECOND = (Addon("Contour", ("crd", "httpproxies.projectcontour.io"), lambda sources: contour.objects(sources.envoy)),)
+SECOND = (
+    Addon(
+        "Contour", ("crd", "httpproxies.projectcontour.io"), lambda sources: contour.objects(sources.images["envoy"])
+    ),
+)
 """Those whose certificates cert-manager issues."""
+
+LAST = (
+    Addon(
+        "Flux",
+        ("crd", "kustomizations.kustomize.toolkit.fluxcd.io"),
+        lambda sources: flux.objects(sources.kubectl, sources.images["git"]),
+    ),
+)
+"""Those that work with the platform, and are not worked with by it."""
 
 
 def is_elsewhere(addon: Addon, cluster: Cluster) -> bool:
