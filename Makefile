@@ -85,6 +85,10 @@ format: $(READY) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+.PHONY: packaging
+packaging: $(READY) ## Write what is made from chart and CRDs: schema, README, kustomize manifests, OLM bundle
+	@$(BIN)/python -m scripts.packaging
+
 .PHONY: binaries
 binaries: $(READY) ## Build Kubernetes and MinIO from their Go modules, once (about ten minutes)
 	@$(LOCAL) build
