@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.support.installation import SYSTEM, TENANTS, Body, Installation, names, until
+from e2e.support.installation import PLATFORM_PODS, SYSTEM, TENANTS, Body, Installation, names, until
 from e2e.support.tenants import TenantUnderTest, first_answer, manifest
 
 STRANGERS = "strangers"
-OURS = ((SYSTEM, "app.kubernetes.io/part-of=company-directory"), (TENANTS, "companydirectory.io/tenant=stark"))
+OURS = ((SYSTEM, PLATFORM_PODS), (TENANTS, "companydirectory.io/tenant=stark"))
 
 REACH = """
 import json, socket

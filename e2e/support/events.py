@@ -12,7 +12,7 @@ from typing import Final
 
 from directory_local.errors import CommandFailed
 from e2e.support.backends import current_primary, redis_users
-from e2e.support.installation import DATA, REPOSITORY, SYSTEM, TENANTS, Installation, names, until
+from e2e.support.installation import DATA, PLATFORM_PODS, REPOSITORY, SYSTEM, TENANTS, Installation, names, until
 from e2e.support.versions import EARLIER_TAG, NEXT_TAG, PRESENT_TAG, earlier_chart
 
 OPERATOR: Final = "app.kubernetes.io/name=directory-operator"
@@ -54,7 +54,7 @@ def whole(installation: Installation, dedicated: str) -> None:
 def evict_every_pod(installation: Installation, dedicated: str) -> None:
     """What draining a node does to each pod of ours, one after the other, by the eviction API."""
     selectors = (
-        (SYSTEM, "app.kubernetes.io/part-of=company-directory"),
+        (SYSTEM, PLATFORM_PODS),
         (TENANTS, f"companydirectory.io/tenant={dedicated}"),
     )
     for namespace, selector in selectors:

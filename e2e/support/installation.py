@@ -15,6 +15,8 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 SYSTEM: Final = "directory-system"
 DATA: Final = "directory-data"
 TENANTS: Final = "tenants"
+PLATFORM_PODS: Final = "app.kubernetes.io/name in (company-directory,directory-operator)"
+"""Selects the pods of the chart: the operator's and the pooled fleet's."""
 BASE_DOMAIN: Final = "directory.localhost"
 
 Body = dict[str, Any]
