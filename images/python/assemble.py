@@ -2,10 +2,12 @@
 
 Runs in the build stage, with that stage's Python, which may be an official image's (`/usr/local`) or Debian's (`/usr`).
 
-    assemble.py operator|api <folder with wheels, requirements, pyproject.toml and src> <root to fill>
+    assemble.py packages operator|api <folder with the lock and its wheels> <root to fill>
+    assemble.py product <that folder, with src and pyproject.toml> <that root> <another root, for the product alone>
 """
 
 import compileall
+import json
 import os
 import py_compile
 import re
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -23,31 +26,45 @@ from pruned import ALLOWED, EXTENSIONS, PACKAGES, STANDARD_LIBRARY
 from strip import strip
 
 USER: Final = 10001
+_REMOVED: Final = "removed.json"  # the first command tells the second what was left out
 _LAUNCHER: Final = "#!{python}\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
 _SYSTEM_FILES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/openssl.cnf", "/usr/share/zoneinfo")
 
 
-def main(product: str, sources: Path, root: Path) -> None:
-    stdlib = Path(sysconfig.get_path("stdlib"))
-    packages = Path(sysconfig.get_path("purelib"))
-    install(sources / f"{product}.txt", sources / "wheels", inside(root, packages))
-    for package in (sources / "src").iterdir():
-        shutil.copytree(package, inside(root, packages) / package.name)
-    interpreter = copy_interpreter(stdlib, root)
-    removed = prune(inside(root, stdlib), STANDARD_LIBRARY) | prune(inside(root, packages), PACKAGES)
-    removed |= prune(inside(root, stdlib) / "lib-dynload", EXTENSIONS)
-    if complaints := list(unsatisfied((inside(root, stdlib), inside(root, packages)), removed, ALLOWED)):
-        sys.exit("\n".join(complaints))
-    for library in inside(root, packages).rglob("*.so*"):
+def lay_out_packages(product: str, sources: Path, root: Path) -> None:
+    """Everything but the product: what stays the same from one commit to the next."""
+    stdlib, packages = (inside(root, Path(sysconfig.get_path(name))) for name in ("stdlib", "purelib"))
+    install(sources / f"{product}.txt", sources / "wheels", packages)
+    copy_interpreter(root)
+    removed = prune(stdlib, STANDARD_LIBRARY) | prune(packages, PACKAGES) | prune(stdlib / "lib-dynload", EXTENSIONS)
+    (sources / _REMOVED).write_text(json.dumps(sorted(removed)))
+    require_imports((stdlib, packages), removed)
+    for library in packages.rglob("*.so*"):
         strip(library)
-    write_scripts(sources / "pyproject.toml", inside(root, packages), root, interpreter)
     copy_system(root)
     copy_libraries(root)
     write_components(root)
     shutil.copy(sources / "healthcheck.py", root / "usr/local/lib/healthcheck.py")
     for folder in (stdlib, packages):
-        byte_compile(inside(root, folder), root)
+        byte_compile(folder, root)
     strip_ownership(root)
+
+
+def lay_out_product(sources: Path, root: Path, layer: Path) -> None:
+    """The product in a layer of its own, and in `root` too, where all is proved to work together."""
+    packages = inside(layer, Path(sysconfig.get_path("purelib")))
+    shutil.copytree(sources / "src", packages)
+    require_imports((packages,), set(json.loads((sources / _REMOVED).read_text())))
+    write_scripts(sources / "pyproject.toml", packages, layer)
+    byte_compile(packages, layer)
+    strip_ownership(layer)
+    shutil.copytree(layer, root, dirs_exist_ok=True)
+
+
+def require_imports(folders: Iterable[Path], removed: set[str]) -> None:
+    """End the build when something that is there imports something that is not."""
+    if complaints := list(unsatisfied(folders, removed, ALLOWED)):
+        sys.exit("\n".join(complaints))
 
 
 def inside(root: Path, path: Path) -> Path:
@@ -63,19 +80,23 @@ def install(requirements: Path, wheels: Path, target: Path) -> None:
     shutil.rmtree(target / "bin", ignore_errors=True)
 
 
-def copy_interpreter(stdlib: Path, root: Path) -> Path:
+def interpreter() -> Path:
+    """This stage's Python, whose path is the same in the image."""
+    return Path(sys.executable).resolve()
+
+
+def copy_interpreter(root: Path) -> None:
     """Copy the interpreter and its library; `python` and `python3` are links beside other programs of ours."""
-    interpreter = Path(sys.executable).resolve()
-    target = inside(root, interpreter)
+    stdlib = Path(sysconfig.get_path("stdlib"))
+    target = inside(root, interpreter())
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(interpreter, target)
+    shutil.copy(interpreter(), target)
     links = root / "usr/local/bin"
     links.mkdir(parents=True, exist_ok=True)
     for name in ("python", "python3"):
-        (links / name).symlink_to(interpreter)
+        (links / name).symlink_to(interpreter())
     unwanted = shutil.ignore_patterns("__pycache__", "site-packages", "dist-packages", "config-3.*")
     shutil.copytree(stdlib, inside(root, stdlib), ignore=unwanted, dirs_exist_ok=True)
-    return interpreter
 
 
 def prune(folder: Path, patterns: dict[str, str]) -> set[str]:
@@ -92,14 +113,15 @@ def prune(folder: Path, patterns: dict[str, str]) -> set[str]:
     return removed
 
 
-def write_scripts(project: Path, packages: Path, root: Path, interpreter: Path) -> None:
+def write_scripts(project: Path, packages: Path, root: Path) -> None:
     """The project's commands whose code is in this image."""
     scripts: dict[str, str] = tomllib.loads(project.read_text())["project"]["scripts"]
     for name, entry in scripts.items():
         module, function = entry.split(":")
         if (packages / module.split(".", maxsplit=1)[0]).is_dir():
             script = root / "usr/local/bin" / name
-            script.write_text(_LAUNCHER.format(python=interpreter, module=module, function=function))
+            script.parent.mkdir(parents=True, exist_ok=True)
+            script.write_text(_LAUNCHER.format(python=interpreter(), module=module, function=function))
             script.chmod(0o755)
 
 
@@ -125,7 +147,7 @@ def copy_libraries(root: Path) -> None:
         if Path("/", link).is_symlink():
             (root / link).symlink_to(os.readlink(f"/{link}"))
             (root / os.readlink(f"/{link}").lstrip("/")).mkdir(parents=True, exist_ok=True)
-    binaries = [Path(sys.executable).resolve(), *(path for path in root.rglob("*.so*") if path.is_file())]
+    binaries = [interpreter(), *(path for path in root.rglob("*.so*") if path.is_file())]
     for library in sorted({library for binary in binaries for library in linked(binary)}):
         source = Path(library)
         target = inside(root, source.parent.resolve()) / source.name
@@ -162,4 +184,7 @@ def strip_ownership(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    if sys.argv[1] == "packages":
+        lay_out_packages(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
+    else:
+        lay_out_product(*(Path(argument) for argument in sys.argv[2:]))

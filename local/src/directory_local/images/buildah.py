@@ -43,13 +43,12 @@ class Buildah:
 
     def build(self, build: Build, progress: Progress) -> None:
         """Build an image; steps that were done before are not repeated, unless it is to be `fresh`."""
-        arguments = {**build.arguments, "SOURCE_DATE_EPOCH": str(build.epoch)}
         self._run(
             build.reference,
             [
                 *("build", "--pull=never", "--no-cache" if build.fresh else "--layers"),
                 *("--timestamp", str(build.epoch), "--identity-label=false"),
-                *(f"--build-arg={name}={value}" for name, value in arguments.items()),
+                *(f"--build-arg={name}={value}" for name, value in build.arguments.items()),
                 *(f"--secret=id={name},src={path}" for name, path in build.secrets.items()),
                 *("--file", str(build.file), "--tag", build.reference, str(build.context)),
             ],
