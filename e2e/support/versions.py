@@ -12,7 +12,7 @@ from typing import Final
 
 from e2e.support.installation import REPOSITORY
 
-EARLIER: Final = "0000000000000000000000000000000000000000"
+EARLIER: Final = "417ec66def481a3d4df3023ec779214e9bf7e305"
 """The commit that upgrades begin at: the first one whose chart and images a cluster could run."""
 
 EARLIER_TAG: Final = EARLIER[:12]
