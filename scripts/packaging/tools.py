@@ -13,7 +13,7 @@ BUNDLE_VALIDATE: Final = GoProgram("bundle-validate", ".", home="addons/packagin
 
 def tool(program: GoProgram) -> Path:
     """The program's binary; how far its build is goes to standard error."""
-    return build(program, cache_folder(os.environ), lambda line: sys.stderr.write(f"{line}\n"))
+    return build(program, cache_folder(os.environ), lambda line: print(line, file=sys.stderr))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Kustomize and Helm make the same objects."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from directory_local.cluster import Cluster
 from scripts.packaging.chart import REPOSITORY, example, render
 from scripts.packaging.overlays import ENVIRONMENTS, Key, Manifest, applied, key
 
@@ -48,3 +50,19 @@ def test_the_hook_of_an_uninstall_can_be_run_by_hand(kubectl: Path) -> None:
     job = objects["batch/v1", "Job", "directory-release"]
     assert job["spec"]["template"]["spec"]["serviceAccountName"] == "directory-operator"
     assert "helm.sh/hook" not in str(objects)
+
+
+def generations(cluster: Cluster, folder: str) -> dict[tuple[str, str], Any]:
+    """What tells an object from a changed one: its generation, or its version where its kind counts none."""
+    found = json.loads(cluster.kubectl("get", f"--kustomize={folder}", "--output=json"))["items"]
+    marks = ((each["kind"], each["metadata"]) for each in found)
+    return {(kind, mark["name"]): mark.get("generation", mark["resourceVersion"]) for kind, mark in marks}
+
+
+def test_an_overlay_is_applied_by_one_command_and_again_changes_nothing(api_server: Cluster) -> None:
+    folder = str(REPOSITORY / "manifests" / "overlays" / "production")
+    api_server.kubectl("apply", "--server-side", f"--kustomize={folder}")
+    before = generations(api_server, folder)
+    assert ("Deployment", "default-pool") in before
+    api_server.kubectl("apply", "--server-side", f"--kustomize={folder}")
+    assert generations(api_server, folder) == before
