@@ -49,6 +49,10 @@ def local_path_provisioner() -> GoProgram:
     return GoProgram("local-path-provisioner", "github.com/rancher/local-path-provisioner", home="storage")
 
 
+def kube_router() -> GoProgram:
+    return GoProgram("kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", home="netpol")
+
+
 def coredns() -> GoProgram:
     return GoProgram("coredns", "github.com/coredns/coredns", home="addons/coredns")
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from directory_local import binaries
+from directory_local.backends import Variant
 from directory_local.cluster import Cluster
 from directory_local.errors import CommandFailed, LocalPlatformError
 from directory_local.installation import Installation, Target
@@ -114,11 +115,12 @@ def _cluster_of_user(place: Place) -> Path | None:
 
 def _target(machine: NodeMachine, theirs: Path | None) -> Target:
     base_domain = os.environ.get("DIRECTORY_BASE_DOMAIN") or "directory.localhost"
+    variant: Variant = "sentinel" if os.environ.get("DIRECTORY_REDIS") == "sentinel" else "base"
     folder = machine.place.folder
     if theirs:
         cluster = Cluster(folder.bin / "kubectl", theirs)
-        return Target(cluster, folder, base_domain, registry=os.environ.get("DIRECTORY_REGISTRY"))
-    return Target(machine.cluster, folder, base_domain, load=machine.load)
+        return Target(cluster, folder, base_domain, registry=os.environ.get("DIRECTORY_REGISTRY"), variant=variant)
+    return Target(machine.cluster, folder, base_domain, load=machine.load, variant=variant)
 
 
 def _print_tenants(tenants: Sequence[TenantView]) -> None:
@@ -150,5 +152,5 @@ def _starting(machine: NodeMachine) -> list[Step]:
     return [
         Step("etcd, kube-apiserver, kube-controller-manager, kube-scheduler", machine.start_control_plane),
         Step("containerd, kubelet, kube-proxy", machine.start_node),
-        Step("DNS and storage", machine.start_essentials),
+        Step("DNS, storage, network policies", machine.start_essentials),
     ]

@@ -17,6 +17,7 @@ from directory_local.node.control_plane import ControlPlane
 from directory_local.node.host import Host
 from directory_local.node.kubelet import Kubelet
 from directory_local.node.place import NODE_NAME, Place
+from directory_local.node.policies import Policies
 from directory_local.node.runtime import Runtime
 from directory_local.programs import Program, placed
 from directory_local.repository import root
@@ -99,11 +100,14 @@ class NodeMachine:
         return changed
 
     def start_essentials(self) -> list[str]:
-        """DNS and the default StorageClass."""
+        """DNS, the default StorageClass and the firewall that enforces NetworkPolicies."""
         changed = []
         for file in sorted((root() / _MANIFESTS).glob("*.yaml")):
             changed += self.cluster.apply_file(file)
         changed += self.cluster.apply([self._volume_settings()])
+        policies = Policies(self.place, self.control_plane.kubernetes)
+        policies.prepare()
+        changed += self._run([policies.program()])
         for namespace, name in (("kube-system", "coredns"), ("local-path-storage", "local-path-provisioner")):
             self.cluster.kubectl("rollout", "status", f"deployment/{name}", f"--namespace={namespace}", "--timeout=90s")
         return changed

@@ -26,6 +26,7 @@ def install(folder: StateFolder, progress: Progress) -> None:
     """
     kubernetes, node = _built(binaries.kubernetes(), progress), _built(binaries.node(), progress)
     found = {**dict.fromkeys(CONTROL_PLANE, kubernetes), **dict.fromkeys(NODE, node)}
+    found["kube-router"] = _built(binaries.kube_router(), progress)
     found |= {name: _built(binaries.containerd(name), progress) for name in CONTAINERD}
     for name, path in found.items():
         binaries.link(folder.bin / name, path)

@@ -13,6 +13,7 @@ from directory_local.images import packages
 _PACKAGES = {
     "runc": "runc",
     "iptables": "iptables",
+    "ipset": "ipset",
     "conntrack": "conntrack",
     "ip": "iproute2",
     "nsenter": "util-linux",
