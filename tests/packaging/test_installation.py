@@ -140,3 +140,16 @@ def test_a_second_platform_is_a_second_release(release: Release, tmp_path: Path)
     assert release.cluster.find("deployment", "eu-pool", NAMESPACE)
     release.helm("uninstall", "eu", f"--namespace={NAMESPACE}", "--no-hooks", "--wait")
     assert release.cluster.find("deployment", "directory-operator", NAMESPACE)
+
+
+def test_a_rollback_brings_back_what_was(release: Release) -> None:
+    def level() -> str:
+        deployment = release.cluster.find("deployment", "default-pool", NAMESPACE)
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        return str(next(each["value"] for each in container["env"] if each["name"] == "DIRECTORY_LOG_LEVEL"))
+
+    release.upgrade()
+    release.upgrade(pool={"logLevel": "DEBUG"})
+    assert level() == "DEBUG"
+    release.helm("rollback", RELEASE, f"--namespace={NAMESPACE}", "--no-hooks")
+    assert level() == "INFO"
