@@ -3,12 +3,12 @@ with what only an installation can know. Passwords are made once, and only the c
 """
 
 import base64
-import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from directory_contract.names import MIGRATOR_LOGIN, OPERATOR_LOGIN
+from directory_local import redis_users
 from directory_local.addons.manifests import Changing, parsed
 from directory_local.cluster import Cluster, Manifest, opaque_secret
 from directory_local.parts.redis import ADMIN as REDIS_ADMIN
@@ -18,6 +18,9 @@ from directory_local.repository import root
 DATA_NAMESPACE: Final = "directory-data"
 AUTHORITY: Final = "directory-ca"
 """Name of the ClusterIssuer, and of the Secrets that hold its certificate."""
+
+Variant = Literal["base", "sentinel"]
+"""Which Redis: one server, or a primary and a replica under Sentinels."""
 
 Values = Mapping[str, str]
 _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
@@ -31,18 +34,18 @@ def namespaces() -> list[Manifest]:
     ]
 
 
-def manifests(cluster: Cluster) -> list[Changing]:
-    """`manifests/backends`, and the settings of Redis that every deployment shares."""
+def manifests(cluster: Cluster, variant: Variant) -> list[Changing]:
+    """`manifests/backends/<variant>`, and the settings of Redis that every deployment shares."""
     settings: Changing = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "directory-redis-settings", "namespace": DATA_NAMESPACE},
         "data": {"redis.conf": (root() / "infrastructure" / "redis" / "redis.conf").read_text()},
     }
-    return [settings, *parsed(cluster.kubectl("kustomize", str(root() / "manifests" / "backends")))]
+    return [settings, *parsed(cluster.kubectl("kustomize", str(root() / "manifests" / "backends" / variant)))]
 
 
-def admin_secrets(cluster: Cluster) -> list[Manifest]:
+def admin_secrets(cluster: Cluster, variant: Variant) -> list[Manifest]:
     """What the operator and the migrations sign in with, as the cluster has it; made now if it has none."""
     made = {
         "postgres-admin": _kept(cluster, OPERATOR_NAMESPACE, "postgres-admin", _login(OPERATOR_LOGIN)),
@@ -51,8 +54,10 @@ def admin_secrets(cluster: Cluster) -> list[Manifest]:
         "s3-admin": _kept(cluster, OPERATOR_NAMESPACE, "s3-admin", _key_pair),
     }
     encryption = _kept(cluster, DATA_NAMESPACE, "directory-minio", lambda: {"kms-key": _encryption_key()})
+    if variant == "sentinel":
+        made["redis-sentinel"] = _kept(cluster, OPERATOR_NAMESPACE, "redis-sentinel", _login(redis_users.DISCOVERY))
     servers = {
-        "directory-redis": {"users.acl": redis_users(made["redis-admin"]["password"])},
+        **_redis_secrets(cluster, {name: values["password"] for name, values in made.items() if "password" in values}),
         "directory-minio": {**made["s3-admin"], "kms-key": encryption["kms-key"]},
     }
     return [
@@ -61,14 +66,14 @@ def admin_secrets(cluster: Cluster) -> list[Manifest]:
     ]
 
 
-def redis_users(password: str) -> str:
-    """The users that the ACL file always has: the operator's, one for probes that may say PING, and nobody else."""
-    digest = hashlib.sha256(password.encode()).hexdigest()
-    return (
-        "user default off resetchannels -@all\n"
-        "user probe on nopass resetchannels -@all +ping\n"
-        f"user {REDIS_ADMIN} on #{digest} ~* &* +@all\n"
-    )
+def _redis_secrets(cluster: Cluster, passwords: Values) -> dict[str, Values]:
+    """What the Redis servers are told; `passwords` by the Secrets that their users sign in with."""
+    admin, discovery = passwords["redis-admin"], passwords.get("redis-sentinel")
+    if discovery is None:
+        return {"directory-redis": redis_users.one_server(admin)}
+    name = "directory-redis-internal"
+    internal = _kept(cluster, DATA_NAMESPACE, name, _internal_passwords)
+    return {"directory-redis": redis_users.with_sentinel(admin, discovery, internal), name: internal}
 
 
 def copied_secrets(cluster: Cluster) -> list[Manifest]:
@@ -87,9 +92,10 @@ def authority(cluster: Cluster) -> str:
     return _values(cluster, "cert-manager", AUTHORITY)["ca.crt"]
 
 
-def platform_spec(base_domain: str, ingress_class: str) -> Changing:
-    """The DirectoryPlatform's spec for the backends of `manifests/backends`."""
+def platform_spec(base_domain: str, ingress_class: str, variant: Variant) -> Changing:
+    """The DirectoryPlatform's spec for the backends of `manifests/backends/<variant>`."""
     host, certificate = f"{DATA_NAMESPACE}.svc", {"name": AUTHORITY}
+    ports = [5432, 6379, 9000, *([26379] if variant == "sentinel" else [])]
     return {
         "postgres": {
             "host": f"directory-db-rw.{host}",
@@ -99,7 +105,7 @@ def platform_spec(base_domain: str, ingress_class: str) -> Changing:
             "pooler": {"host": f"directory-db-pooler.{host}"},
         },
         "redis": {
-            "host": f"directory-redis.{host}",
+            **_redis(variant),
             "tls": True,
             "caSecretRef": certificate,
             "adminSecretRef": {"name": "redis-admin"},
@@ -119,8 +125,21 @@ def platform_spec(base_domain: str, ingress_class: str) -> Changing:
         },
         "network": {
             "clients": [{"namespace": "projectcontour"}],
-            "backends": [{"namespace": DATA_NAMESPACE, "ports": [5432, 6379, 9000]}],
+            "backends": [{"namespace": DATA_NAMESPACE, "ports": ports}],
         },
+    }
+
+
+def _redis(variant: Variant) -> Changing:
+    host = f"{DATA_NAMESPACE}.svc"
+    if variant == "base":
+        return {"host": f"directory-redis.{host}"}
+    return {
+        "sentinel": {
+            "masterName": redis_users.MASTER,
+            "hosts": [{"host": f"directory-redis-sentinel.{host}"}],
+            "credentialsSecretRef": {"name": "redis-sentinel"},
+        }
     }
 
 
@@ -140,6 +159,10 @@ def _login(username: str) -> Callable[[], Values]:
 def _key_pair() -> Values:
     identifier = "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(20))
     return {"access-key-id": identifier, "secret-access-key": secrets.token_urlsafe(32)}
+
+
+def _internal_passwords() -> Values:
+    return {user: secrets.token_urlsafe(32) for user in redis_users.INTERNAL}
 
 
 def _encryption_key() -> str:

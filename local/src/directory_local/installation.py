@@ -42,6 +42,7 @@ class Target:
     base_domain: str
     load: Callable[[Path], Sequence[str]] | None = None
     registry: str | None = None
+    variant: backends.Variant = "base"
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ class Installation:
         spaces = [*backends.namespaces(), *(item for item in objects if item["kind"] == "Namespace")]
         issuers = [item for item in objects if item["kind"] in {"ClusterIssuer", "Certificate"}]
         changed = self._apply([*spaces, *issuers])
-        changed += self._apply(backends.admin_secrets(self.target.cluster))
+        changed += self._apply(backends.admin_secrets(self.target.cluster, self.target.variant))
         rollout.wait(self.target.cluster, issuers, 60, self.progress)
         write_if_changed(self.target.folder.root / "ca.crt", backends.authority(self.target.cluster), mode=0o644)
         return changed
@@ -138,12 +139,11 @@ class Installation:
         return changed + self._apply(backends.copied_secrets(self.target.cluster))
 
     def _backend_objects(self) -> list[Manifest]:
-        return manifests.with_images(
-            backends.manifests(self.target.cluster), [image.reference for image in self.images.values()]
-        )
+        objects = backends.manifests(self.target.cluster, self.target.variant)
+        return manifests.with_images(objects, [image.reference for image in self.images.values()])
 
     def _chart(self) -> list[str]:
-        spec = backends.platform_spec(self.target.base_domain, CLASS)
+        spec = backends.platform_spec(self.target.base_domain, CLASS, self.target.variant)
         values = release.values(spec, self.images, self.target.registry)
         return release.install(self._helm, self.target.cluster, values)
 
