@@ -64,6 +64,7 @@ cluster-down: $(READY) ## End the cluster and remove its data; nothing of it sta
 
 .PHONY: e2e
 e2e: cluster-up ## See the product work on the cluster (TESTS=e2e/test_serving.py for some, PYTEST_ARGS for more)
+	@$(BIN)/python -m e2e.prepare
 	@$(LOCAL) cluster enter $(abspath $(BIN))/pytest $(or $(TESTS),e2e) $(PYTEST_ARGS)
 
 .PHONY: images
