@@ -1,12 +1,35 @@
 {{- /* What all pods have in common. */ -}}
 
-{{- define "directory.pod.security" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001 # lets the process read mounted secrets, which are mode 0440
-seccompProfile:
-  type: RuntimeDefault
+{{- /* What the spec of every pod says: (context, the values of the part that say where it runs) */ -}}
+{{- define "directory.pod.spec" -}}
+{{- $values := index . 1 -}}
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001 # lets the process read mounted secrets, which are mode 0440
+  seccompProfile:
+    type: RuntimeDefault
+{{- with (index . 0).Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "directory.container.security" -}}
@@ -14,30 +37,6 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
-{{- end }}
-
-{{- /* Where pods run, and what they may pull, indented as the spec of a pod template: (context, the part's values) */ -}}
-{{- define "directory.pod.placement" -}}
-{{- $values := index . 1 -}}
-{{- with (index . 0).Values.imagePullSecrets }}
-      imagePullSecrets:
-        {{- toYaml . | nindent 8 }}
-{{- end }}
-{{- with $values.priorityClassName }}
-      priorityClassName: {{ . }}
-{{- end }}
-{{- with $values.nodeSelector }}
-      nodeSelector:
-        {{- toYaml . | nindent 8 }}
-{{- end }}
-{{- with $values.tolerations }}
-      tolerations:
-        {{- toYaml . | nindent 8 }}
-{{- end }}
-{{- with $values.affinity }}
-      affinity:
-        {{- toYaml . | nindent 8 }}
-{{- end }}
 {{- end }}
 
 {{- /* PostgreSQL's primary itself, for the jobs that prepare it: a pooler would be in their way. */ -}}
