@@ -86,10 +86,8 @@ class Cluster:
         return self.apply(_documents(text))
 
     def _versions(self, *arguments: str, objects: Any) -> dict[str, str]:
-        return {
-            f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"]
-            for item in _documents(self.kubectl(*arguments, objects=objects))
-        }
+        documents = _documents(self.kubectl(*arguments, objects=objects))
+        return {f"{item['kind']}/{item['metadata']['name']}": _version(item["metadata"]) for item in documents}
 
 
 def opaque_secret(namespace: str, name: str, values: Mapping[str, str]) -> Manifest:
@@ -101,6 +99,11 @@ def opaque_secret(namespace: str, name: str, values: Mapping[str, str]) -> Manif
         "type": "Opaque",
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
     }
+
+
+def _version(metadata: Mapping[str, Any]) -> str:
+    """Changes with what was asked for: others write the status, and with it the resource version, at any time."""
+    return f"{metadata['uid']} {metadata.get('generation') or metadata['resourceVersion']}"
 
 
 def _documents(text: str) -> list[Any]:

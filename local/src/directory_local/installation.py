@@ -112,7 +112,7 @@ class Installation:
 
     def _add(self, addons: Iterable[Addon], seconds: float) -> list[str]:
         names = {name: f"{LOCAL}/{name}:{version}" for name, version in VERSIONS.items()}
-        sources = Sources(self._helm, self.target.cluster.binary, names)
+        sources = Sources(self._helm, self.target.cluster.binary, self.target.base_domain, backends.AUTHORITY, names)
         wanted = [addon for addon in addons if not is_elsewhere(addon, self.target.cluster)]
         objects = [manifest for addon in wanted for manifest in addon.objects(sources)]
         changed = self._apply([item for item in objects if item["kind"] in {"Namespace", "CustomResourceDefinition"}])

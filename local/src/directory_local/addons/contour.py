@@ -1,4 +1,6 @@
-"""Contour and Envoy: the ingress. Envoy's image is ours, its certificates are cert-manager's."""
+"""Contour and Envoy: Ingress and Gateway API. Envoy's image is ours, its certificates are cert-manager's."""
+
+import hashlib
 
 from directory_local.addons import modules
 from directory_local.addons.manifests import Changing, by_kind, containers, read, restrict, use_image
@@ -14,13 +16,16 @@ _CONFIGURATION = """\
 # Pooled tenants' own hosts lead to the fleet in another namespace, by a Service of type ExternalName.
 enableExternalNameService: true
 accesslog-format: json
+# Beside Ingresses, the routes of one Gateway.
+gateway:
+  gatewayRef: {name: directory, namespace: projectcontour}
 """
 
 
-def objects(envoy: str) -> list[Changing]:
-    """`envoy` is the image of Envoy."""
+def objects(envoy: str, base_domain: str, issuer: str) -> list[Changing]:
+    """`envoy` is the image of Envoy; `issuer` the ClusterIssuer of the Gateway's certificate for the base domain."""
     examples = modules.folder(CONTOUR.home, CONTOUR.module) / "examples" / "contour"
-    manifests = read(*(examples / f"{name}.yaml" for name in _FILES))
+    manifests = read(*(examples / f"{name}.yaml" for name in _FILES), examples.parent / "gateway" / "00-crds.yaml")
     for configuration in by_kind(manifests, "ConfigMap"):
         configuration["data"]["contour.yaml"] = _CONFIGURATION
     for service in by_kind(manifests, "Service", "envoy"):
@@ -29,7 +34,7 @@ def objects(envoy: str) -> list[Changing]:
         service["spec"].pop("externalTrafficPolicy")
     for workload in (*by_kind(manifests, "Deployment"), *by_kind(manifests, "DaemonSet")):
         _adapt(workload, envoy)
-    return [*manifests, _ingress_class(), *_certificates()]
+    return [*manifests, _ingress_class(), *_certificates(), *_gateway(base_domain, issuer)]
 
 
 def _adapt(workload: Changing, envoy: str) -> None:
@@ -40,6 +45,9 @@ def _adapt(workload: Changing, envoy: str) -> None:
         if container["name"] != "envoy-initconfig":
             container["resources"] = _resources(container["name"])
     restrict(workload)
+    # Contour reads its configuration when it starts.
+    digest = hashlib.sha256(_CONFIGURATION.encode()).hexdigest()[:16]
+    workload["spec"]["template"]["metadata"]["annotations"] = {"companydirectory.io/configuration": digest}
 
 
 def _resources(container: str) -> Changing:
@@ -76,6 +84,31 @@ def _certificates() -> list[Changing]:
             )
             for name in ("contour", "envoy")
         ),
+    ]
+
+
+def _gateway(base_domain: str, issuer: str) -> list[Changing]:
+    """The Gateway that DirectoryPlatforms may name: plain HTTP, and HTTPS for the base domain's hosts."""
+    secret, hosts = "directory-wildcard-tls", f"*.{base_domain}"
+    group, everywhere = "gateway.networking.k8s.io/v1", {"namespaces": {"from": "All"}}
+    secure = {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", "name": secret}]}
+    plain: Changing = {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": everywhere}
+    https = {"name": "https", "port": 443, "protocol": "HTTPS", "hostname": hosts, "allowedRoutes": everywhere}
+    issued = {"secretName": secret, "dnsNames": [hosts], "issuerRef": {"name": issuer, "kind": "ClusterIssuer"}}
+    return [
+        _issued("Certificate", "directory-wildcard", issued),
+        {
+            "apiVersion": group,
+            "kind": "GatewayClass",
+            "metadata": {"name": CLASS},
+            "spec": {"controllerName": "projectcontour.io/gateway-controller"},
+        },
+        {
+            "apiVersion": group,
+            "kind": "Gateway",
+            "metadata": {"name": "directory", "namespace": NAMESPACE},
+            "spec": {"gatewayClassName": CLASS, "listeners": [plain, {**https, "tls": secure}]},
+        },
     ]
 
 

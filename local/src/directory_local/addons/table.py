@@ -15,6 +15,9 @@ class Sources:
 
     helm: Path
     kubectl: Path
+    base_domain: str
+    issuer: str
+    """The ClusterIssuer that certificates are asked of."""
     images: Mapping[str, str]
     """Reference of each image that is no Go program's, by its name."""
 
@@ -37,7 +40,9 @@ FIRST = (
 
 SECOND = (
     Addon(
-        "Contour", ("crd", "httpproxies.projectcontour.io"), lambda sources: contour.objects(sources.images["envoy"])
+        "Contour",
+        ("crd", "httpproxies.projectcontour.io"),
+        lambda sources: contour.objects(sources.images["envoy"], sources.base_domain, sources.issuer),
     ),
 )
 """Those whose certificates cert-manager issues."""
