@@ -11,18 +11,29 @@ from directory_local.node.place import Place
 from directory_local.supervision import wait_until
 
 _MOUNTS = Path("/proc/self/mounts")
+_UNIFIED = Path("/sys/fs/cgroup")
+_CONTROLLERS = {"cpu", "cpuset", "memory", "hugetlb", "pids"}
 
 
 def create(place: Place) -> bool:
     """Make the groups that do not exist. True if any was missing."""
     missing = [group for group in groups(place) if not group.exists()]
     for group in missing:
+        _enable_controllers(group.parent)
         group.mkdir()
         for name in ("cpuset.cpus", "cpuset.mems"):
             # Version 1: a new group starts without processors and memory, and takes no process.
             if (group / name).exists() and not (group / name).read_text().strip():
                 shutil.copyfile(group.parent / name, group / name)
     return bool(missing)
+
+
+def _enable_controllers(parent: Path) -> None:
+    """Where all is version 2: have the controllers that the kubelet wants in the groups below, as systemd has most."""
+    available = parent / "cgroup.controllers"
+    if parent == _UNIFIED and available.exists():
+        wanted = _CONTROLLERS & set(available.read_text().split())
+        (parent / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(wanted)))
 
 
 def processes(place: Place) -> set[int]:
