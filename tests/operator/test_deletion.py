@@ -95,11 +95,33 @@ def test_retain_does_not_wait_for_ever_and_what_was_left_open_is_closed_later(wo
         world.machine.start("postgres", "redis")
     for name in ("released", "unsealed"):
         assert "ReleasedUnsealed" in [reason for reason, _ in world.events(name)]
-    eventually(lambda: unsealed.registry() == "Released", timeout=30)
-    assert (unsealed.role(), unsealed.redis_user()) == ("cannot log in", None)
-    world.apply("unsealed")
-    world.ready("unsealed")
+    owners = "select count(*) from registry.tenants where slug in ('released', 'unsealed') and owner_uid is not null"
+    eventually(lambda: world.sql(owners) == "0", timeout=30)
+    for traces in (released, unsealed):
+        assert (traces.registry(), traces.role(), traces.redis_user()) == ("Released", "cannot log in", None)
+    for name in ("released", "unsealed"):
+        world.apply(name)
+        world.ready(name)
     assert (unsealed.rows(), unsealed.objects()) == (1, 1)
+
+
+def test_what_could_not_be_closed_keeps_its_slug_until_it_is(world: World) -> None:
+    world.apply("lingering")
+    world.ready("lingering")
+    world.machine.supervisor.stop_program("minio")
+    try:
+        world.delete("lingering")  # within a minute
+        assert Traces(world, "lingering").registry() == "Released"
+        world.apply("lingering")
+        told = eventually(
+            lambda: (found := condition(world.tenant("lingering"), "DatabaseReady")).get("status") == "False" and found,
+            timeout=20,
+        )
+        assert (told["reason"], "could not be closed yet" in told["message"]) == ("WaitingForDependency", True)
+    finally:
+        world.machine.start("minio")
+    world.ready("lingering", timeout=60)
+    assert Traces(world, "lingering").rows() == 0
 
 
 def test_a_tenant_whose_finalizer_was_taken_away_by_hand_is_closed_at_the_next_start(world: World) -> None:

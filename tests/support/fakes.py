@@ -63,8 +63,8 @@ class FakeSystem:
         self._do("check")
         return self.remark
 
-    async def release(self, tenant: Tenant) -> None:
-        self._do("release")
+    async def release(self, tenant: Tenant, *, entirely: bool = True) -> None:
+        self._do("release" if entirely else "close")
 
     def _do(self, verb: str, *, silent: bool = False) -> None:
         if not silent:

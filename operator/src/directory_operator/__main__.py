@@ -1,4 +1,4 @@
-"""Starts the operator: `python -m directory_operator`."""
+"""Starts the operator: `directory-operator`; or lets everything go: `directory-operator release`."""
 
 import asyncio
 import sys
@@ -7,6 +7,7 @@ import kopf
 import uvloop
 from pydantic import ValidationError
 
+from directory_operator import release
 from directory_operator.handlers import registry
 from directory_operator.logs import configure
 from directory_operator.settings import OperatorSettings
@@ -15,6 +16,11 @@ from directory_operator.wiring import Operator
 
 def main() -> None:
     """Run until told to stop; kopf answers SIGTERM and SIGINT."""
+    if sys.argv[1:] == ["release"]:
+        release.main()
+        return
+    if sys.argv[1:]:
+        sys.exit("usage: directory-operator [release]")
     try:
         settings = OperatorSettings()
     except ValidationError as error:

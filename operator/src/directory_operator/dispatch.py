@@ -74,10 +74,10 @@ class Dispatcher:
             if body["spec"].get("platformRef", "default") == platform:
                 self._queue.add(key, Lane.SLOW)
 
-    async def sweep(self) -> None:
+    async def sweep(self, *, missing_ok: bool = False) -> None:
         """List every tenant anew, notice those that went while the watch was broken, and queue all of them."""
         before = {body["metadata"]["uid"] for _, body in self._store.items()}
-        listed = await self._kube.list_objects(API_VERSION, "DirectoryTenant")
+        listed = await self._kube.list_objects(API_VERSION, "DirectoryTenant", missing_ok=missing_ok)
         for item in listed:
             # A list leaves out each item's own type.
             body = {"apiVersion": API_VERSION, "kind": "DirectoryTenant", **item}

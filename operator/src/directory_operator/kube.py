@@ -49,13 +49,22 @@ class Kube:
         return await self._call("GET", ref.path, missing_ok=True)
 
     async def list_objects(
-        self, api_version: str, kind: str, *, namespace: str | None = None, label_selector: str = ""
+        self,
+        api_version: str,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        missing_ok: bool = False,
     ) -> list[Manifest]:
-        """Every object of a kind, read in pages of 500."""
+        """Every object of a kind, read in pages of 500; on request none where the kind itself is gone."""
         items: list[Manifest] = []
         query = {"limit": "500"} | ({"labelSelector": label_selector} if label_selector else {})
         while True:
-            page = await self._call("GET", f"{collection_path(api_version, kind, namespace)}?{urlencode(query)}") or {}
+            path = f"{collection_path(api_version, kind, namespace)}?{urlencode(query)}"
+            page = await self._call("GET", path, missing_ok=missing_ok)
+            if page is None:
+                return items
             items += page.get("items", [])
             if not (token := page["metadata"].get("continue")):
                 return items

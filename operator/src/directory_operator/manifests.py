@@ -9,6 +9,9 @@ Manifest = dict[str, Any]
 GROUP: Final = "companydirectory.io"
 API_VERSION: Final = f"{GROUP}/v1beta1"
 FIELD_MANAGER: Final = "directory-operator"
+TENANT_FINALIZER: Final = f"{GROUP}/tenant"
+PLATFORM_FINALIZER: Final = f"{GROUP}/platform"
+FINALIZERS: Final = frozenset({TENANT_FINALIZER, PLATFORM_FINALIZER})
 
 _PLURALS: Final = {
     ("v1", "ConfigMap"): "configmaps",

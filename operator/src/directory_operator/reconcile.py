@@ -105,7 +105,7 @@ async def dismantle(tenant: Tenant, systems: Systems) -> Outcome:
         # What comes earlier in the table is still needed by what could not be removed; closing what is kept never is.
         going = [step for step in wave if retained(tenant, step.system) or not stuck]
         reports += [StepReport(step, waits_for=stuck, settled=False) for step in wave if step not in going]
-        reports += await _together(_remove(step, systems[step.system], tenant) for step in going)
+        reports += await _together(_remove(step, systems[step.system], tenant, entirely=not stuck) for step in going)
     return Outcome(tuple(reports))
 
 
@@ -156,11 +156,11 @@ def _missing(step: Step, tenant: Tenant, earlier: Mapping[SystemName, StepReport
     return tuple(dict.fromkeys([*unfinished, *failing]))
 
 
-async def _remove(step: Step, system: System[Any, Any, Any], tenant: Tenant) -> StepReport:
+async def _remove(step: Step, system: System[Any, Any, Any], tenant: Tenant, *, entirely: bool) -> StepReport:
     applied: list[Change] = []
     try:
         if retained(tenant, step.system):
-            await system.release(tenant)
+            await system.release(tenant, entirely=entirely)
         else:
             await _settle(system, tenant, applied, wanted=False)
     except Interrupted:

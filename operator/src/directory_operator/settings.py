@@ -13,6 +13,8 @@ class OperatorSettings(BaseSettings):
 
     namespace: str = "directory-system"
     """Where the platforms' Secrets are."""
+    deployment: str = "directory-operator"
+    """The operator's own Deployment there, which `directory-operator release` stops."""
     concurrency: Annotated[int, Field(ge=1, le=256)] = 16
     """Tenants worked on at the same time."""
     sweep_interval_seconds: Annotated[float, Field(ge=1)] = 300.0

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from directory_operator.build import build_id
 from directory_operator.dispatch import Dispatcher
-from directory_operator.errors import NotReady
+from directory_operator.errors import Interrupted, NotReady, StepError
 from directory_operator.kube import Kube, connect
 from directory_operator.manifests import API_VERSION, ObjectRef
 from directory_operator.metrics import Metrics
@@ -22,6 +22,7 @@ from directory_operator.queue import WorkQueue
 from directory_operator.reasons import Reason
 from directory_operator.reconcile import Systems
 from directory_operator.recorder import Recorder
+from directory_operator.release import namespace_is_going, release_everything
 from directory_operator.settings import OperatorSettings
 from directory_operator.systems.credentials.system import CredentialsSystem
 from directory_operator.systems.ingress.system import IngressSystem
@@ -61,7 +62,14 @@ class Operator:
         placement = self.platforms.placement
         deletion = Deletion(writer, placement, cluster_id, metrics)
         tenants = TenantController(
-            writer, claims, placement, self.platforms.pool_problem, deletion, metrics, cluster_id
+            writer,
+            claims,
+            placement,
+            self.platforms.pool_problem,
+            self.platforms.closing,
+            deletion,
+            metrics,
+            cluster_id,
         )
         await self._learn(kube)
         if self._settings.metrics_port:
@@ -80,8 +88,17 @@ class Operator:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if hasattr(self, "platforms"):
+            await self._say_farewell(self.platforms.kube)
             await self.platforms.close()
         await self._stack.aclose()
+
+    async def _say_farewell(self, kube: Kube) -> None:
+        """Where the operator's namespace is going, nobody will be there to take finalizers off."""
+        try:
+            if await namespace_is_going(kube, self._settings.namespace):
+                logger.warning("namespace is being deleted", extra={"released": await release_everything(kube)})
+        except (StepError, Interrupted) as error:
+            logger.warning("not known whether this is for good", extra={"problem": str(error)})
 
     def _platforms(self, kube: Kube, recorder: Recorder, orphans: Orphans) -> PlatformController:
         return PlatformController(
@@ -98,11 +115,11 @@ class Operator:
 
     async def _learn(self, kube: Kube) -> None:
         """Know every platform and tenant before the first decision: elder claims must not depend on event order."""
-        for item in await kube.list_objects(API_VERSION, "DirectoryPlatform"):
+        for item in await kube.list_objects(API_VERSION, "DirectoryPlatform", missing_ok=True):
             body = {"apiVersion": API_VERSION, "kind": "DirectoryPlatform", **item}
             self.platforms.store.update(body["metadata"]["name"], body)
         await self.platforms.reconcile_all()
-        await self.dispatcher.sweep()
+        await self.dispatcher.sweep(missing_ok=True)
 
 
 def _end_with(task: "asyncio.Task[None]") -> None:

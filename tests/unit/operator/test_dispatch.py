@@ -27,7 +27,7 @@ class FakeKube:
     def wrote(self, obj: Body) -> bool:
         return obj["metadata"]["resourceVersion"] in self.own
 
-    async def list_objects(self, api_version: str, kind: str) -> list[Body]:
+    async def list_objects(self, api_version: str, kind: str, *, missing_ok: bool = False) -> list[Body]:
         self.while_listing()
         return self.listed
 

@@ -1,14 +1,14 @@
 """A platform as its controller sees it: who may be placed, and when tenants are looked at again."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from directory_operator.errors import NotReady, StepError, SystemUnavailable
-from directory_operator.manifests import Manifest, ObjectRef
+from directory_operator.manifests import PLATFORM_FINALIZER, Manifest, ObjectRef
 from directory_operator.platform.controller import PlatformController
 from directory_operator.recorder import Recorder
 from directory_operator.tenant.orphans import Orphans
@@ -49,6 +49,10 @@ class FakeKube:
         self._answer()
         return a_body(version=2, status=manifest["status"])
 
+    async def set_finalizers(self, ref: ObjectRef, *, resource_version: str, finalizers: list[str]) -> Manifest:
+        self._answer()
+        return a_body(version=int(resource_version), finalizers=finalizers)
+
     async def create(self, manifest: Manifest) -> None:
         self._answer()
 
@@ -88,8 +92,11 @@ def now() -> datetime:
     return datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def a_body(*, version: int = 1, generation: int = 1, **fields: Any) -> Manifest:
-    metadata = {"name": "default", "uid": "one", "resourceVersion": str(version), "generation": generation}
+def a_body(
+    *, version: int = 1, generation: int = 1, finalizers: Sequence[str] = (PLATFORM_FINALIZER,), **fields: Any
+) -> Manifest:
+    metadata: Manifest = {"name": "default", "uid": "one", "resourceVersion": str(version), "generation": generation}
+    metadata["finalizers"] = list(finalizers)
     body = {"apiVersion": "companydirectory.io/v1beta1", "kind": "DirectoryPlatform", "metadata": metadata}
     return body | {"spec": NOBODY_LISTENS} | fields
 

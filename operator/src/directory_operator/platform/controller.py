@@ -15,6 +15,7 @@ from directory_operator.events import drift, update
 from directory_operator.kube import Kube, ObjectConflict
 from directory_operator.placement import Placement
 from directory_operator.platform.access import read_access
+from directory_operator.platform.closing import Closing
 from directory_operator.platform.pool import PoolSecret
 from directory_operator.platform.session import POOL_CONDITION, Check, PlatformSession
 from directory_operator.platform.spec import PlatformSpec
@@ -45,6 +46,8 @@ class _Known:
     session: PlatformSession | None = None
     placement: Placement | None = None
     problem: StepError | None = None
+    closing: StepError | None = None
+    """It is being deleted, and tenants are there yet."""
     pool_problem: StepError | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     well: bool = False
@@ -95,6 +98,13 @@ class PlatformController:
     def pool_problem(self, name: str) -> StepError | None:
         """Why the pooled API can't serve a new tenant now."""
         return self._known[name].pool_problem
+
+    def closing(self, name: str) -> StepError | None:
+        """Why no new tenant may come, though those that are there are kept."""
+        known = self._known[name]
+        return known.closing and NotReady(
+            f"DirectoryPlatform {name}: {known.closing.message}", known.closing.reason, 60
+        )
 
     def seen(self, event: str | None, body: Body) -> None:
         """A DirectoryPlatform was listed, added, changed or deleted."""
@@ -149,10 +159,14 @@ class PlatformController:
 
     async def _reconcile(self, name: str, known: _Known) -> None:
         body = self.store.get(name)
-        if body is None or "deletionTimestamp" in body["metadata"]:
+        going = body is not None and "deletionTimestamp" in body["metadata"]
+        closing = Closing(self.kube, self.store)
+        known.closing = await closing.let_go(name, body) if body and going else None
+        if body is None or (going and known.closing is None):
             self._retire(known)
             known.placement = None
             return
+        body = body if going else await closing.hold(name, body)
         checks: list[Check] = []
         try:
             platform = parse_platform(body)
@@ -165,12 +179,12 @@ class PlatformController:
             known.problem = error
         known.placement = self._placement(platform, known) if not known.problem else None
         self._judge(known, checks)
-        await self._report(name, body, checks, known.problem)
+        await self._report(name, body, checks, known.problem or known.closing)
         await self._close_orphans(known)
 
     def _judge(self, known: _Known, checks: list[Check]) -> None:
         known.pool_problem = _pool_problem(checks)
-        known.well = bool(checks) and all(check.error is None for check in checks)
+        known.well = bool(checks) and all(check.error is None for check in checks) and known.closing is None
         known.backends_well = _backends_well(checks)
         known.probed = asyncio.get_running_loop().time()
         if not known.backends_well:

@@ -55,6 +55,9 @@ class System(Protocol[DesiredT, ObservedT, ChangeT]):
         """
         ...
 
-    async def release(self, tenant: Tenant) -> None:
-        """Take access away and keep the data: what `deletionPolicy: Retain` does on deletion."""
+    async def release(self, tenant: Tenant, *, entirely: bool = True) -> None:
+        """Take access away and keep the data: what `deletionPolicy: Retain` does on deletion.
+
+        Not `entirely`: another system could not be closed yet, and whose it was has to stay on record until it is.
+        """
         ...

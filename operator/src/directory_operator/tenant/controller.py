@@ -9,12 +9,12 @@ from directory_operator.conditions import gated, reconciling, status_of, verdict
 from directory_operator.errors import Conflict, ObjectRefused, StepError
 from directory_operator.events import drift, update
 from directory_operator.kube import NamespaceTerminating, ObjectConflict
-from directory_operator.manifests import ObjectRef
+from directory_operator.manifests import TENANT_FINALIZER, ObjectRef
 from directory_operator.metrics import Metrics
 from directory_operator.placement import Placement
 from directory_operator.queue import Retry
 from directory_operator.reconcile import Outcome, converge
-from directory_operator.tenant.deletion import FINALIZER, Deletion
+from directory_operator.tenant.deletion import Deletion
 from directory_operator.tenant.handover import handover_ends_in, in_handover, served
 from directory_operator.tenant.model import Tenant
 from directory_operator.tenant.parse import parse_tenant, refuse_platform_hosts
@@ -35,6 +35,8 @@ class TenantController:
     """Gives a platform by name, or raises why tenants can't be placed there."""
     pool_problem: Callable[[str], StepError | None]
     """Gives what keeps a platform's pooled API from serving."""
+    closing: Callable[[str], StepError | None]
+    """Gives why a platform takes nobody new."""
     deletion: Deletion
     metrics: Metrics
     cluster_id: str
@@ -87,6 +89,8 @@ class TenantController:
             raise Conflict(
                 f"{claim} is claimed by the older DirectoryTenant {elder}: choose another, or delete that tenant"
             )
+        if not _is_registered(body) and (last_call := self.closing(placement.platform.name)):
+            raise last_call
         problem = self.pool_problem(placement.platform.name)
         new_to_the_pool = tenant.leaving == "Dedicated" or not tenant.applied_generation
         if problem and tenant.spec.tier == "Pooled" and new_to_the_pool:
@@ -102,11 +106,11 @@ class TenantController:
 
     async def _with_finalizer(self, key: str, body: Body) -> Body:
         finalizers = body["metadata"].get("finalizers", [])
-        if FINALIZER in finalizers:
+        if TENANT_FINALIZER in finalizers:
             return body
         version = body["metadata"]["resourceVersion"]
         changed = await self.writer.kube.set_finalizers(
-            ObjectRef.of(body), resource_version=version, finalizers=[*finalizers, FINALIZER]
+            ObjectRef.of(body), resource_version=version, finalizers=[*finalizers, TENANT_FINALIZER]
         )
         if changed is None:
             raise ObjectConflict(key)

@@ -8,19 +8,19 @@ from typing import Any, Final
 from directory_operator.conditions import Condition
 from directory_operator.errors import DeletionRefused, NotReady, StepError
 from directory_operator.events import EventText
-from directory_operator.manifests import GROUP, ObjectRef
+from directory_operator.manifests import TENANT_FINALIZER, ObjectRef
 from directory_operator.metrics import Metrics
 from directory_operator.placement import Placement
 from directory_operator.queue import Retry
 from directory_operator.reasons import EventReason, Reason
 from directory_operator.reconcile import Outcome, dismantle, retained
+from directory_operator.release import kind_is_going
 from directory_operator.steps import STEPS
 from directory_operator.tenant.model import Tenant
 from directory_operator.tenant.parse import parse_tenant
 from directory_operator.tenant.store import Body
 from directory_operator.tenant.writer import StatusWriter
 
-FINALIZER: Final = f"{GROUP}/tenant"
 SEAL_PATIENCE: Final = timedelta(seconds=30)
 """How long a deletion that keeps its data waits for a backend in which the tenant's access should be closed."""
 
@@ -36,16 +36,24 @@ class Deletion:
 
     async def run(self, key: str, body: Body) -> Retry | None:
         """Take the next step; the finalizer goes last."""
-        if FINALIZER not in body["metadata"].get("finalizers", []):
+        if TENANT_FINALIZER not in body["metadata"].get("finalizers", []):
             return None
         try:
-            farewell = await self._dismantle(body)
+            farewell = await self._dismantle(await self._as_meant(body))
             await self._let_go(key, body)
         except StepError as error:
             return await self._blocked(key, body, error)
         await self.writer.recorder.record(body, farewell)  # afterwards, or a refused write would have it said twice
         self.metrics.deleted()
         return None
+
+    async def _as_meant(self, body: Body) -> Body:
+        """The object. Where its CRD is being deleted, nobody asked for this tenant's data to go: it is retained."""
+        spec = body["spec"]
+        if _keeps_everything(spec) or not await kind_is_going(self.writer.kube, "DirectoryTenant"):
+            return body
+        parts = {part: {**spec.get(part, {}), "deletionPolicy": "Retain"} for part in ("database", "storage")}
+        return {**body, "spec": {**spec, **parts, "deletionPolicy": "Retain"}}
 
     async def _dismantle(self, body: Body) -> EventText:
         """Take away what the policy lets go; returns what to say of it, raises what is in the way."""
@@ -98,7 +106,7 @@ class Deletion:
         fresh = await kube.get(ref)
         if fresh is None or fresh["metadata"]["uid"] != body["metadata"]["uid"]:
             return
-        left = [each for each in fresh["metadata"].get("finalizers", []) if each != FINALIZER]
+        left = [each for each in fresh["metadata"].get("finalizers", []) if each != TENANT_FINALIZER]
         version = fresh["metadata"]["resourceVersion"]
         changed = await kube.set_finalizers(ref, resource_version=version, finalizers=left)
         if changed is not None:

@@ -81,7 +81,7 @@ class CredentialsSystem:
         """Nothing: a Secret that is there works."""
         return ""
 
-    async def release(self, tenant: Tenant) -> None:
+    async def release(self, tenant: Tenant, *, entirely: bool = True) -> None:
         """Nothing: the Secret opens no door once the backends took access away, and is removed with the tenant."""
 
 

@@ -65,7 +65,7 @@ class IngressSystem:
             )
         return ""
 
-    async def release(self, tenant: Tenant) -> None:
+    async def release(self, tenant: Tenant, *, entirely: bool = True) -> None:
         """Nothing: a route holds no data and is removed whatever the policy says."""
 
 

@@ -1,14 +1,18 @@
 """How what a tenant has in PostgreSQL differs from what it should have, as changes in order. Pure."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from directory_contract.names import TENANT_SETTING
-from directory_operator.errors import Conflict
+from directory_operator.errors import Conflict, NotReady
+from directory_operator.reasons import Reason
 from directory_operator.systems.postgres.desired import DesiredDatabase, Registration
 from directory_operator.systems.postgres.logins import LoginChange, login_changes
 from directory_operator.systems.postgres.observed import ObservedDatabase, Registered
 from directory_operator.tenant.model import Tenant
+
+_CLOSING_POLL: Final = 15.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,13 @@ def plan_database(
 def _refuse_conflicts(tenant: Tenant, wanted: Registration, observed: ObservedDatabase) -> None:
     registered, role = observed.registered, observed.role
     if registered and registered.owner not in {None, tenant.owner}:
+        if registered.state == "Released":
+            raise NotReady(
+                f"slug {wanted.slug} was {registered.owner_name}'s, which is deleted and whose access to another "
+                "backend could not be closed yet: it is free once that works again (kubectl describe dplat).",
+                Reason.WAITING_FOR_DEPENDENCY,
+                _CLOSING_POLL,
+            )
         raise Conflict(
             f"slug {wanted.slug} belongs to {registered.owner_name} (owner {registered.owner}). Give this tenant "
             "another slug, or delete that one first; if it is gone together with its cluster, an administrator frees "

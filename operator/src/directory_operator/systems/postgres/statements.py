@@ -93,6 +93,11 @@ UPDATE registry.tenants
 SET state = 'Released', owner_uid = NULL, owner_cluster = NULL, owner_name = NULL, updated_at = now()
 WHERE slug = $1 AND owner_uid = $2 AND owner_cluster = $3 RETURNING tenant_id
 """
+# Closed, and somebody's still: what could not be closed elsewhere is found by it.
+CLOSE_TENANT: Final = """
+UPDATE registry.tenants SET state = 'Released', updated_at = now()
+WHERE slug = $1 AND owner_uid = $2 AND owner_cluster = $3 RETURNING tenant_id
+"""
 RELEASE_HOSTS: Final = "DELETE FROM registry.tenant_hosts WHERE tenant_id = $1"
 PURGE_TENANT: Final = (
     "DELETE FROM registry.tenants WHERE tenant_id = $1 AND slug = $2 AND owner_uid = $3 AND owner_cluster = $4"

@@ -74,12 +74,13 @@ class PostgresSystem:
     async def check(self, tenant: Tenant) -> str:
         return ""
 
-    async def release(self, tenant: Tenant) -> None:
-        """Keep the rows; nobody logs in, nobody is served at the hosts, and the slug may be taken up again."""
+    async def release(self, tenant: Tenant, *, entirely: bool = True) -> None:
+        """Keep the rows; nobody logs in or is served at the hosts and, once `entirely`, the slug may be taken up."""
         role = tenant.names.login_role
+        statement = statements.RELEASE_TENANT if entirely else statements.CLOSE_TENANT
         async with self._database.transaction() as connection:
             owner = (tenant.names.slug, tenant.uid, tenant.cluster_id)
-            tenant_id = await connection.fetchval(statements.RELEASE_TENANT, *owner)
+            tenant_id = await connection.fetchval(statement, *owner)
             if tenant_id is not None:
                 await connection.execute(statements.RELEASE_HOSTS, tenant_id)
         rows = await self._roles(role)

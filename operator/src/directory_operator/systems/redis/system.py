@@ -55,7 +55,7 @@ class RedisSystem:
     async def check(self, tenant: Tenant) -> str:
         return ""
 
-    async def release(self, tenant: Tenant) -> None:
+    async def release(self, tenant: Tenant, *, entirely: bool = True) -> None:
         """Nothing here is worth keeping: the same as removal."""
         for change in self.plan(tenant, None, await self.observe(tenant)):
             await self.apply(tenant, change)

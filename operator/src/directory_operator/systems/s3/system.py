@@ -84,7 +84,7 @@ class StorageSystem:
         lacking = ", ".join(sorted(self._store.unsupported))
         return f"the object store lacks {lacking}" if lacking else ""
 
-    async def release(self, tenant: Tenant) -> None:
+    async def release(self, tenant: Tenant, *, entirely: bool = True) -> None:
         """Keep every object; close the bucket, and let a later tenant of this slug take it up again."""
         self._unproven.discard(tenant.uid)
         live = await self._kube.get(secret_ref(tenant))

@@ -74,7 +74,7 @@ class WorkloadSystem:
             )
         return ""
 
-    async def release(self, tenant: Tenant) -> None:
+    async def release(self, tenant: Tenant, *, entirely: bool = True) -> None:
         """Nothing: what serves a tenant holds none of its data and is removed whatever the policy says."""
 
     async def _check_deployment(self, tenant: Tenant) -> None:
