@@ -9,10 +9,16 @@ from tests.images.dockerfile import PRODUCTS, REPOSITORY, Dockerfile, every, pro
 FILES = {str(each.path.relative_to(REPOSITORY)): each for each in every()}
 LABELS = ("title", "description", "version", "revision", "created", "source", "licenses")
 
+INSTRUCTIONS = {"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "RUN", "USER", "WORKDIR"}
+
 
 @pytest.fixture(params=FILES, ids=list(FILES))
 def file(request: pytest.FixtureRequest) -> Dockerfile:
     return FILES[request.param]
+
+
+def test_every_line_is_an_instruction(file: Dockerfile) -> None:
+    assert {each.word for each in file.instructions} <= INSTRUCTIONS
 
 
 def test_what_an_image_starts_from_is_given_by_a_build_argument(file: Dockerfile) -> None:

@@ -44,7 +44,7 @@ def local(names: Names = None) -> None:
 
 @app.command()
 def check(names: Names = None, ref: Ref = None) -> None:
-    """Build the product's images twice from nothing: both times the same digest, and within the limits of size."""
+    """Build the product's images twice, all but the downloads: the digest must be the same."""
     for name in _chosen(names, PRODUCTS):
         found = require_reproducible(name, ref, _say)
         _CONSOLE.print(f"[green]✓[/] {name}: twice {found}")

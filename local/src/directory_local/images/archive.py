@@ -55,15 +55,13 @@ def made(recipe: Recipe, cache: Path, progress: Progress) -> Image:
     return Image(recipe.reference, archive)
 
 
-def build(
-    recipe: Recipe, context: Path, archive: Path, cache: Path, progress: Progress, *, fresh: bool = False
-) -> None:
+def build(recipe: Recipe, context: Path, archive: Path, cache: Path, progress: Progress) -> None:
     """Build the image of a staged context into `archive`."""
     arguments = {**recipe.arguments, recipe.base: load_base(cache, progress)}
     progress(f"{recipe.reference}: building")
     buildah = Buildah(cache)
     with tempfile.TemporaryDirectory(prefix="directory-secrets-") as secrets:
-        wanted = Build(recipe.file, context, recipe.reference, arguments, epoch=recipe.epoch, fresh=fresh)
+        wanted = Build(recipe.file, context, recipe.reference, arguments, epoch=recipe.epoch)
         buildah.build(replace(wanted, secrets=recipe.secrets(Path(secrets))), progress)
     buildah.save(recipe.reference, archive)
 

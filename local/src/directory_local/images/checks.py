@@ -6,8 +6,10 @@ import os
 import tarfile
 import tempfile
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from directory_local.build import Progress, cache_folder
 from directory_local.errors import LocalPlatformError
@@ -69,7 +71,7 @@ def digest(archive: Path) -> str:
 
 
 def require_reproducible(product: str, ref: str | None, progress: Progress) -> str:
-    """Build a product's image twice, from nothing; the digest both have. Raises `NotReproducible`."""
+    """Build a product's image twice, but for the downloads; the digest both have. Raises `NotReproducible`."""
     wanted = recipe(product, "reproducible", ref)
     trees: list[dict[str, str]] = []
     digests: list[str] = []
@@ -80,7 +82,8 @@ def require_reproducible(product: str, ref: str | None, progress: Progress) -> s
         wanted.stage(context)
         for turn in ("first", "second"):
             archive = Path(temporary) / f"{turn}.tar"
-            build(wanted, context, archive, cache, progress, fresh=True)
+            again = replace(wanted, arguments={**wanted.arguments, "TURN": f"{turn}-{uuid4()}"})
+            build(again, context, archive, cache, progress)
             digests.append(digest(archive))
             with _mounted(archive) as tree:
                 trees.append(_contents(tree))
