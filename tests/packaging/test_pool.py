@@ -171,6 +171,17 @@ def test_a_gateway_instead_of_an_ingress(rendered: Rendered) -> None:
     assert "Ingress" not in {each.object["kind"] for each in documents}
 
 
+@pytest.mark.parametrize("gateway", [{}, {"gatewayRef": {"name": "public", "namespace": "gateways"}}])
+def test_external_dns_is_told_how_long_the_record_lives(rendered: Rendered, gateway: dict[str, Any]) -> None:
+    values = with_platform(ingress={"externalDns": {"ttlSeconds": 60}, **gateway})
+    values["route"] = {"annotations": {"example.com/rate-limit": "100"}}
+    route = one(rendered(values), "HTTPRoute" if gateway else "Ingress")
+    assert route["metadata"]["annotations"] == {
+        "external-dns.alpha.kubernetes.io/ttl": "60",
+        "example.com/rate-limit": "100",
+    }
+
+
 def test_the_fleet_scales_on_requests_in_flight_where_there_is_a_metric_of_them(rendered: Rendered) -> None:
     scaler = one(rendered(with_platform(api={"inFlightMetric": "in_flight"})), "HorizontalPodAutoscaler")
     metrics = {each["type"]: each for each in scaler["spec"]["metrics"]}
