@@ -25,7 +25,7 @@ and the pooled API fleet with its route. [docs/install.md](../../docs/install.md
       --values charts/company-directory/examples/base.yaml --values charts/company-directory/examples/production.yaml
     helm test directory-system --namespace directory-system
 
-Helm 3.18 or newer, Kubernetes 1.31 or newer.
+Helm 3.18 or newer, or Helm 4; Kubernetes 1.31 or newer.
 
 ## Values
 
