@@ -9,7 +9,8 @@ from pathlib import Path
 from directory_local import backends, release, rollout
 from directory_local.addons import manifests, modules, programs
 from directory_local.addons.contour import CLASS
-from directory_local.addons.table import FIRST, LAST, SECOND, Addon, Sources, is_elsewhere
+from directory_local.addons.monitoring import IN_FLIGHT, NAMESPACE
+from directory_local.addons.table import FIRST, LAST, SECOND, WATCHING, Addon, Sources, is_elsewhere
 from directory_local.binaries import link
 from directory_local.build import Progress, build, cache_folder
 from directory_local.cluster import Cluster, Manifest
@@ -43,6 +44,8 @@ class Target:
     load: Callable[[Path], Sequence[str]] | None = None
     registry: str | None = None
     variant: backends.Variant = "base"
+    watched: bool = False
+    """Whether Prometheus is installed too, and Dedicated tenants scale on requests in flight."""
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class Installation:
             Step("Certificate authority and Secrets", self._secrets),
             Step("Contour and Envoy", lambda: self._add(SECOND, seconds=180)),
             Step("PostgreSQL, Redis, MinIO", self._backends),
+            *([Step("Prometheus", lambda: self._add([WATCHING], seconds=120))] if self.target.watched else []),
             Step("Operator, platform and pooled API (Helm)", self._chart),
             Step("Flux", lambda: self._add(LAST, seconds=120)),
             Step("Sample tenants", self._samples),
@@ -76,6 +80,10 @@ class Installation:
     def tenants(self) -> list[TenantView]:
         """The sample tenants."""
         return [TenantView.of(item) for item in self.target.cluster.items("directorytenants", TENANT_NAMESPACE)]
+
+    @property
+    def _programs(self) -> tuple[programs.AddonProgram, ...]:
+        return (*programs.PROGRAMS, *(programs.WATCHING_PROGRAMS if self.target.watched else ()))
 
     @property
     def _helm(self) -> Path:
@@ -89,7 +97,7 @@ class Installation:
                 "<host>/<path>/x."
             )
             raise LocalPlatformError(message)
-        for program in programs.PROGRAMS:
+        for program in self._programs:
             modules.folder(program.home, program.module)
         link(self._helm, build(programs.HELM, cache_folder(os.environ), self.progress))
         return []
@@ -97,7 +105,7 @@ class Installation:
     def _build(self) -> list[str]:
         if not self.target.load:
             return []
-        for program in programs.PROGRAMS:
+        for program in self._programs:
             self.images[program.name] = program.image(os.environ, self.progress)
         for name in BACKEND_IMAGES:
             self.images[name] = backend_image(name, progress=self.progress)
@@ -144,6 +152,9 @@ class Installation:
 
     def _chart(self) -> list[str]:
         spec = backends.platform_spec(self.target.base_domain, CLASS, self.target.variant)
+        if self.target.watched:
+            spec["api"] = {"inFlightMetric": IN_FLIGHT}
+            spec["network"]["clients"].append({"namespace": NAMESPACE})
         values = release.values(spec, self.images, self.target.registry)
         return release.install(self._helm, self.target.cluster, values)
 

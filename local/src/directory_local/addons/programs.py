@@ -35,11 +35,12 @@ class AddonProgram:
     package: str = ""
     paths: tuple[str, ...] = ()
     user: int = 65532
+    tags: tuple[str, ...] = ()
 
     @property
     def program(self) -> GoProgram:
         package = f"{self.module}/{self.package}" if self.package else self.module
-        return GoProgram(self.name, package, home=self.home)
+        return GoProgram(self.name, package, self.tags, home=self.home)
 
     @property
     def version(self) -> str:
@@ -80,6 +81,15 @@ SOURCE_CONTROLLER: Final = AddonProgram(
 KUSTOMIZE_CONTROLLER: Final = AddonProgram(
     "kustomize-controller", "addons/flux-kustomize", "github.com/fluxcd/kustomize-controller"
 )
+# Of what it could find things by, the cluster's API is enough.
+PROMETHEUS: Final = AddonProgram(
+    *("prometheus", "addons/prometheus", "github.com/prometheus/prometheus", "cmd/prometheus"),
+    tags=("remove_all_sd", "enable_kubernetes_sd"),
+)
+PROMETHEUS_ADAPTER: Final = AddonProgram(
+    "prometheus-adapter", "addons/prometheus-adapter", "sigs.k8s.io/prometheus-adapter", "cmd/adapter"
+)
+WATCHING_PROGRAMS: Final = (PROMETHEUS, PROMETHEUS_ADAPTER)
 
 PROGRAMS: Final = (
     *(METRICS_SERVER, *CERT_MANAGER.values(), CONTOUR, CLOUDNATIVE_PG),

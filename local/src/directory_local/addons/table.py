@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory_local.addons import cert_manager, cloudnative_pg, contour, flux, metrics_server
+from directory_local.addons import cert_manager, cloudnative_pg, contour, flux, metrics_server, monitoring
 from directory_local.addons.manifests import Changing
 from directory_local.cluster import FIELD_MANAGER, Cluster
 
@@ -55,6 +55,11 @@ LAST = (
     ),
 )
 """Those that work with the platform, and are not worked with by it."""
+
+WATCHING = Addon(
+    "Prometheus and its adapter", ("apiservice", "v1beta2.custom.metrics.k8s.io"), lambda _sources: monitoring.objects()
+)
+"""For those who want to see figures, and scale on requests in flight."""
 
 
 def is_elsewhere(addon: Addon, cluster: Cluster) -> bool:

@@ -116,11 +116,18 @@ def _cluster_of_user(place: Place) -> Path | None:
 def _target(machine: NodeMachine, theirs: Path | None) -> Target:
     base_domain = os.environ.get("DIRECTORY_BASE_DOMAIN") or "directory.localhost"
     variant: Variant = "sentinel" if os.environ.get("DIRECTORY_REDIS") == "sentinel" else "base"
+    watched = os.environ.get("DIRECTORY_PROMETHEUS", "") not in {"", "false", "0"}
     folder = machine.place.folder
-    if theirs:
-        cluster = Cluster(folder.bin / "kubectl", theirs)
-        return Target(cluster, folder, base_domain, registry=os.environ.get("DIRECTORY_REGISTRY"), variant=variant)
-    return Target(machine.cluster, folder, base_domain, load=machine.load, variant=variant)
+    cluster = Cluster(folder.bin / "kubectl", theirs) if theirs else machine.cluster
+    return Target(
+        cluster,
+        folder,
+        base_domain,
+        load=None if theirs else machine.load,
+        registry=os.environ.get("DIRECTORY_REGISTRY") if theirs else None,
+        variant=variant,
+        watched=watched,
+    )
 
 
 def _print_tenants(tenants: Sequence[TenantView]) -> None:
