@@ -34,6 +34,7 @@ class Recipe:
     stage: Callable[[Path], None]
     base: str = "BASE"
     arguments: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     epoch: int = 0
     secrets: Callable[[Path], Mapping[str, Path]] = lambda _folder: {}
     """Writes files into a folder of its own, and says under which names the build sees them."""
@@ -61,7 +62,7 @@ def build(recipe: Recipe, context: Path, archive: Path, cache: Path, progress: P
     progress(f"{recipe.reference}: building")
     buildah = Buildah(cache)
     with tempfile.TemporaryDirectory(prefix="directory-secrets-") as secrets:
-        wanted = Build(recipe.file, context, recipe.reference, arguments, epoch=recipe.epoch)
+        wanted = Build(recipe.file, context, recipe.reference, arguments, labels=recipe.labels, epoch=recipe.epoch)
         buildah.build(replace(wanted, secrets=recipe.secrets(Path(secrets))), progress)
     buildah.save(recipe.reference, archive)
 

@@ -24,6 +24,7 @@ class Build:
     reference: str
     arguments: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Path] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     epoch: int = 0
     fresh: bool = False
 
@@ -49,6 +50,7 @@ class Buildah:
                 *("build", "--pull=never", "--no-cache" if build.fresh else "--layers"),
                 *("--timestamp", str(build.epoch), "--identity-label=false"),
                 *(f"--build-arg={name}={value}" for name, value in build.arguments.items()),
+                *(f"--label={name}={value}" for name, value in build.labels.items()),
                 *(f"--secret=id={name},src={path}" for name, path in build.secrets.items()),
                 *("--file", str(build.file), "--tag", build.reference, str(build.context)),
             ],

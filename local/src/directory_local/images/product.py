@@ -46,17 +46,20 @@ def recipe(product: str, tag: str | None = None, ref: str | None = None) -> Reci
     """How the image of a product is made."""
     paths = source_paths(product)
     sources = described(paths, ref)
+    told = {
+        "VERSION": tag or sources.version,
+        "REVISION": sources.revision,
+        "CREATED": datetime.fromtimestamp(sources.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
     return Recipe(
         name=product,
         reference=f"companydirectory.io/{product}:{tag or sources.version}",
         file=root() / f"Dockerfile.{product}",
         stage=lambda context: _stage(context, paths, ref),
         base="PYTHON_IMAGE",
-        arguments={
-            "VERSION": tag or sources.version,
-            "REVISION": sources.revision,
-            "CREATED": datetime.fromtimestamp(sources.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        },
+        arguments=told,
+        # Once more, since buildah takes a LABEL from its cache without looking at the arguments it was made with.
+        labels={f"org.opencontainers.image.{name.lower()}": value for name, value in told.items()},
         epoch=sources.epoch,
         secrets=pip_secrets,
     )
