@@ -10,6 +10,8 @@ from directory_local import redis_users, rollout
 from directory_local.addons import contour, flux, manifests, metrics_server, monitoring
 from directory_local.addons.cloudnative_pg import objects as cloudnative_pg
 from directory_local.backends import platform_spec
+from directory_local.images.backends import VERSIONS
+from directory_local.images.debian import LOCAL
 from directory_local.parts.kubernetes import Kubernetes
 from directory_local.readiness import pending
 from directory_local.repository import root
@@ -66,6 +68,10 @@ def test_no_backend_file_holds_a_password_and_each_render_is_whole(kubernetes_ap
     assert not [item for item in objects if item["kind"] == "Secret"]
     names = {(item["kind"], item["metadata"]["name"]) for item in objects}
     assert {("Cluster", "directory-db"), ("Pooler", "directory-db-pooler"), ("StatefulSet", "directory-redis")} <= names
+    pods = [item["spec"]["template"]["spec"] for item in objects if item["kind"] in {"StatefulSet", "Pooler"}]
+    images = {container["image"] for pod in pods for container in pod["containers"]}
+    images |= {item["spec"]["imageName"] for item in objects if item["kind"] == "Cluster"}
+    assert {f"{LOCAL}/{name}:{VERSIONS[name]}" for name in ("postgresql", "pgbouncer", "redis")} < images
     redis = platform_spec("directory.localhost", "contour", "sentinel" if variant == "sentinel" else "base")["redis"]
     host = redis["sentinel"]["hosts"][0]["host"] if variant == "sentinel" else redis["host"]
     assert ("Service", host.split(".")[0]) in names
