@@ -38,9 +38,14 @@ class Cluster:
         return done.stdout
 
     def client_environment(self) -> dict[str, str]:
-        """Environment for clients of this cluster. HOME stays: a user's kubeconfig may call for a login program."""
+        """Environment for clients of this cluster. HOME stays: a user's kubeconfig may call for a login program.
+
+        kubectl remembers which kinds a cluster has by its address alone, and each of our nodes has the same one: the
+        memory lies in the folder that kubectl lies in.
+        """
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        return {**kept, "KUBECONFIG": str(self.kubeconfig)}
+        memory = self.binary.parent.parent / "kubectl-cache"
+        return {**kept, "KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(memory)}
 
     def find(self, kind: str, name: str, namespace: str | None = None) -> Any:
         """One object, or None if there is none (or no such kind)."""

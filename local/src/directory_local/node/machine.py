@@ -27,7 +27,7 @@ _MANIFESTS = Path("local/node/manifests")
 _ENTER = """\
 #!/bin/sh
 # Runs a command (default: a shell) where the cluster is reached: in its network namespace, with its tools and settings.
-export KUBECONFIG="{kubeconfig}" CONTAINERD_ADDRESS="{socket}" CONTAINERD_NAMESPACE=k8s.io
+export KUBECONFIG="{kubeconfig}" KUBECACHEDIR="{memory}" CONTAINERD_ADDRESS="{socket}" CONTAINERD_NAMESPACE=k8s.io
 export PATH="{bin}:$PATH"
 [ "$#" -gt 0 ] || set -- "${{SHELL:-/bin/sh}}"
 exec nsenter --net="{namespace}" -- "$@"
@@ -184,6 +184,7 @@ class NodeMachine:
         folder = self.place.folder
         text = _ENTER.format(
             kubeconfig=folder.kubeconfig,
+            memory=self.cluster.client_environment()["KUBECACHEDIR"],
             socket=self.place.containerd_socket,
             bin=folder.bin,
             namespace=self.place.network_namespace,
