@@ -1,16 +1,20 @@
 """What an image is here, and the cache that keeps it: a name and an archive, made once per content."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from directory_local.build import Progress
 from directory_local.images.buildah import Build, Buildah
 from directory_local.images.debian import base_key, load_base
+
+_STEPS_KEPT = 300
+"""How many intermediate steps of builds the store keeps: a few gigabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,21 @@ def build(recipe: Recipe, context: Path, archive: Path, cache: Path, progress: P
     arguments = {**recipe.arguments, recipe.base: load_base(cache, progress)}
     progress(f"{recipe.reference}: building")
     buildah = Buildah(cache)
-    with tempfile.TemporaryDirectory(prefix="directory-secrets-") as secrets:
+    with tempfile.TemporaryDirectory(prefix="directory-secrets-") as secrets, _working(cache, buildah):
         wanted = Build(recipe.file, context, recipe.reference, arguments, labels=recipe.labels, epoch=recipe.epoch)
         buildah.build(replace(wanted, secrets=recipe.secrets(Path(secrets))), progress)
-    buildah.save(recipe.reference, archive)
+        buildah.save(recipe.reference, archive)
+
+
+@contextlib.contextmanager
+def _working(cache: Path, buildah: Buildah) -> Iterator[None]:
+    """While inside, nobody tidies the store up. Who finds nobody inside does, when much has gathered there."""
+    with (cache / "images" / "store.lock").open("w") as lock:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            buildah.tidy(_STEPS_KEPT)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
 
 
 def key(recipe: Recipe, context: Path) -> str:

@@ -47,7 +47,7 @@ class Buildah:
         self._run(
             build.reference,
             [
-                *("build", "--pull=never", "--no-cache" if build.fresh else "--layers"),
+                *("build", "--pull=never", "--force-rm", "--no-cache" if build.fresh else "--layers"),
                 *("--timestamp", str(build.epoch), "--identity-label=false"),
                 *(f"--build-arg={name}={value}" for name, value in build.arguments.items()),
                 *(f"--label={name}={value}" for name, value in build.labels.items()),
@@ -68,6 +68,11 @@ class Buildah:
         """Put an archive's image into the store under a name, unless the name is there."""
         if not self.has(reference):
             self._run(reference, ["tag", self._pull(archive), reference])
+
+    def tidy(self, steps: int) -> None:
+        """Forget the intermediate steps of builds when there are more than so many: the next builds do them again."""
+        if len(self._run("the store", ["images", "--all", "--quiet"]).split()) > steps:
+            self._run("the store", ["rmi", "--prune", "--force"])
 
     def has(self, reference: str) -> bool:
         done = subprocess.run([*self._command, "inspect", "--type=image", reference], capture_output=True, check=False)
