@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from directory_contract import environment as env
+from directory_contract.schema import EXPECTED_MIGRATION
 from tests.support.api import ApiProcess, serving, serving_login
 from tests.support.eventually import eventually
 from tests.support.goodbye import line_to
@@ -70,17 +71,31 @@ def test_a_process_notices_when_row_security_stops_binding(
         eventually(lambda: api.get("/readyz").status_code == 200)
 
 
-def test_another_schema_than_the_codes_stops_the_start(backends: Backends, tmp_path: Path) -> None:
+def test_a_schema_that_lacks_a_migration_stops_the_start(backends: Backends, tmp_path: Path) -> None:
+    server = backends.machine.postgres
+    login = backends.pooled_login(f"dp_{uuid4().hex[:8]}")
+    rename = "UPDATE migrations._yoyo_migration SET migration_id = '{new}' WHERE migration_id = '{old}'"
+    server.psql(rename.format(old=EXPECTED_MIGRATION, new="0001_earlier"))
+    try:
+        with serving(backends.environment(login, tmp_path), tmp_path, ready=False) as api:
+            assert f"this version needs {EXPECTED_MIGRATION}" in _reasons(api, "/startupz")
+            assert "directory-migrate" in _reasons(api)
+            server.psql(rename.format(old="0001_earlier", new=EXPECTED_MIGRATION))
+            eventually(lambda: api.get("/startupz").status_code == 200)
+            eventually(lambda: api.get("/readyz").status_code == 200)
+    finally:
+        server.psql(rename.format(old="0001_earlier", new=EXPECTED_MIGRATION))
+
+
+def test_a_schema_that_is_ahead_is_served_on(backends: Backends, tmp_path: Path) -> None:
+    """As during an upgrade, whose migrations go first, and after a rollback, which undoes none."""
     server = backends.machine.postgres
     login = backends.pooled_login(f"dp_{uuid4().hex[:8]}")
     server.psql("INSERT INTO migrations._yoyo_migration VALUES ('future', '9999_future', now())")
     try:
-        with serving(backends.environment(login, tmp_path), tmp_path, ready=False) as api:
-            assert "the schema is at 9999_future" in _reasons(api, "/startupz")
-            assert "directory-migrate" in _reasons(api)
-            server.psql("DELETE FROM migrations._yoyo_migration WHERE migration_hash = 'future'")
-            eventually(lambda: api.get("/startupz").status_code == 200)
-            eventually(lambda: api.get("/readyz").status_code == 200)
+        with serving(backends.environment(login, tmp_path), tmp_path) as api:
+            assert api.get("/startupz").status_code == 200
+            assert api.get("/readyz").status_code == 200
     finally:
         server.psql("DELETE FROM migrations._yoyo_migration WHERE migration_hash = 'future'")
 

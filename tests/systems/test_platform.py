@@ -101,14 +101,24 @@ async def test_an_old_context_key_counts_until_the_fleet_has_read_the_new_one(ri
     await converge(rig, renewed)
 
 
-async def test_a_schema_of_another_version_says_to_migrate(rig: Rig, pool: PoolCredentials) -> None:
+async def test_a_schema_that_lacks_a_migration_says_to_migrate(rig: Rig, pool: PoolCredentials) -> None:
     part = rig.backends.platform_parts["postgres"]
     newest = rig.sql("SELECT max(migration_id) FROM migrations._yoyo_migration")
     rename = "UPDATE migrations._yoyo_migration SET migration_id = :'new' WHERE migration_id = :'old'"
-    rig.sql(rename, old=newest, new="9999_later")
+    rig.sql(rename, old=newest, new="0001_earlier")
     try:
-        with pytest.raises(NotReady, match=r"is at migration 9999_later, .*run directory-migrate") as refused:
+        with pytest.raises(NotReady, match=r"is at migration 0001_earlier, .*run directory-migrate") as refused:
             part.plan(pool, await part.observe(pool))
         assert refused.value.reason is Reason.SCHEMA_MISMATCH
     finally:
-        rig.sql(rename, old="9999_later", new=newest)
+        rig.sql(rename, old="0001_earlier", new=newest)
+
+
+async def test_a_schema_that_is_ahead_is_worked_with(rig: Rig, pool: PoolCredentials) -> None:
+    part = rig.backends.platform_parts["postgres"]
+    before = part.plan(pool, await part.observe(pool))
+    rig.sql("INSERT INTO migrations._yoyo_migration VALUES ('future', '9999_future', now())")
+    try:
+        assert part.plan(pool, await part.observe(pool)) == before
+    finally:
+        rig.sql("DELETE FROM migrations._yoyo_migration WHERE migration_hash = 'future'")

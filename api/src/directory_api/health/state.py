@@ -8,7 +8,7 @@ from typing import Final
 
 from directory_api.db import Database
 from directory_api.errors import Problem
-from directory_contract.schema import EXPECTED_MIGRATION
+from directory_contract.schema import EXPECTED_MIGRATION, works_on
 
 _LOG: Final = logging.getLogger(__name__)
 _READY_SECONDS: Final = 2.0  # probes of several kubelets and proxies must not become load
@@ -47,7 +47,7 @@ class Health:
 
     async def _schema(self) -> list[str]:
         version = await self.database.schema_version()
-        if version == EXPECTED_MIGRATION:
+        if works_on(version):
             return []
         return [f"the schema is at {version}, this version needs {EXPECTED_MIGRATION}: run directory-migrate"]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from directory_contract.context import padded_keys
 from directory_contract.names import pooled_login
-from directory_contract.schema import EXPECTED_MIGRATION
+from directory_contract.schema import EXPECTED_MIGRATION, works_on
 from directory_operator.errors import NotReady
 from directory_operator.platform.credentials import PoolCredentials
 from directory_operator.reasons import Reason
@@ -54,9 +54,9 @@ PlatformDatabaseChange = RepairRowSecurity | LoginChange | AddContextKey | Remov
 def plan_platform(
     platform: Platform, pool: PoolCredentials, observed: ObservedPlatformDatabase
 ) -> tuple[PlatformDatabaseChange, ...]:
-    """Pure. NotReady if the schema is not the one this version works with."""
+    """Pure. NotReady if the schema lacks migrations of this version."""
     spec = platform.spec.postgres
-    if observed.schema_version != EXPECTED_MIGRATION:
+    if not works_on(observed.schema_version):
         raise NotReady(
             f"database {spec.database} is at migration {observed.schema_version or 'none'}, and this version works "
             f"with {EXPECTED_MIGRATION}: run directory-migrate of the same version",
@@ -95,7 +95,7 @@ class PostgresPlatform:
         role = pooled_login(self._platform.name)
         async with self._database.connection() as connection:
             version = await connection.fetchval(statements.SCHEMA_VERSION)
-            if version != EXPECTED_MIGRATION:
+            if not works_on(version):
                 return ObservedPlatformDatabase(version, None, {}, ())
             roles = await read_roles(connection, [role])
             keys = await connection.fetch(statements.CONTEXT_KEYS)
