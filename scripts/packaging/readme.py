@@ -19,8 +19,8 @@ _INTRO: Final = """\
 
 Installs the Company Directory Operator: the CRDs, the operator, a DirectoryPlatform, the migrations of its database,
 and the pooled API fleet with its route. [docs/install.md](../../docs/install.md) says how,
-[docs/upgrade.md](../../docs/upgrade.md) what to know before an upgrade, [docs/uninstall.md](../../docs/uninstall.md) before
-an uninstall.
+[docs/upgrade.md](../../docs/upgrade.md) what to know before an upgrade,
+[docs/uninstall.md](../../docs/uninstall.md) before an uninstall.
 
     helm upgrade --install directory-system charts/company-directory --namespace directory-system --create-namespace \\
       --values charts/company-directory/examples/base.yaml --values charts/company-directory/examples/production.yaml
