@@ -69,8 +69,7 @@ class Installation:
             Step("Images in the cluster", self._load),
             Step("metrics-server, cert-manager, CloudNativePG", lambda: self._add(FIRST, seconds=180)),
             Step("Certificate authority and Secrets", self._secrets),
-            Step("Contour and Envoy", lambda: self._add(SECOND, seconds=180)),
-            Step("PostgreSQL, Redis, MinIO", self._backends),
+            Step("Contour, PostgreSQL, Redis, MinIO", self._backends),
             *([Step("Prometheus", lambda: self._add([WATCHING], seconds=120))] if self.target.watched else []),
             Step("Operator, platform and pooled API (Helm)", self._chart),
             Step("Flux", lambda: self._add(LAST, seconds=120)),
@@ -92,9 +91,9 @@ class Installation:
     def _fetch(self) -> list[str]:
         if not self.target.load and not self.target.registry:
             message = (
-                "A cluster of your own pulls images from a registry: build them with `make images`, push them there, "
-                "and name it with DIRECTORY_REGISTRY=<host>/<path>; the image companydirectory.io/x is expected to be "
-                "<host>/<path>/x."
+                "A cluster of your own pulls images from a registry: `directory-local cluster archives` builds them "
+                "and says where they are. Push each companydirectory.io/x as <host>/<path>/x, and name the registry with "
+                "DIRECTORY_REGISTRY=<host>/<path>."
             )
             raise LocalPlatformError(message)
         for program in self._programs:
@@ -103,15 +102,18 @@ class Installation:
         return []
 
     def _build(self) -> list[str]:
-        if not self.target.load:
-            return []
+        if self.target.load:
+            self.build_images()
+        return []
+
+    def build_images(self) -> None:
+        """Build what the installation runs, as far as the cache lacks it."""
         for program in self._programs:
             self.images[program.name] = program.image(os.environ, self.progress)
         for name in BACKEND_IMAGES:
             self.images[name] = backend_image(name, progress=self.progress)
         for name in PRODUCTS:
             self.images[name] = product_image(name, progress=self.progress)
-        return []
 
     def _load(self) -> list[str]:
         if not self.target.load:
@@ -119,16 +121,21 @@ class Installation:
         return [name for image in self.images.values() for name in self.target.load(image.archive)]
 
     def _add(self, addons: Iterable[Addon], seconds: float) -> list[str]:
+        changed, objects = self._applied(addons)
+        rollout.wait(self.target.cluster, objects, seconds, self.progress)
+        return changed
+
+    def _applied(self, addons: Iterable[Addon]) -> tuple[list[str], list[Manifest]]:
+        """Apply add-ons that the cluster has from nobody else; what changed, and all of their objects."""
         names = {name: f"{LOCAL}/{name}:{version}" for name, version in VERSIONS.items()}
         sources = Sources(self._helm, self.target.cluster.binary, self.target.base_domain, backends.AUTHORITY, names)
         wanted = [addon for addon in addons if not is_elsewhere(addon, self.target.cluster)]
-        objects = [manifest for addon in wanted for manifest in addon.objects(sources)]
+        objects: list[Manifest] = [manifest for addon in wanted for manifest in addon.objects(sources)]
         changed = self._apply([item for item in objects if item["kind"] in {"Namespace", "CustomResourceDefinition"}])
         changed += self._apply(
             [item for item in objects if item["kind"] not in {"Namespace", "CustomResourceDefinition"}]
         )
-        rollout.wait(self.target.cluster, objects, seconds, self.progress)
-        return changed
+        return changed, objects
 
     def _secrets(self) -> list[str]:
         objects = self._backend_objects()
@@ -141,9 +148,11 @@ class Installation:
         return changed
 
     def _backends(self) -> list[str]:
-        objects = self._backend_objects()
-        changed = self._apply(objects)
-        rollout.wait(self.target.cluster, objects, 300, self.progress)
+        # Both need cert-manager and neither needs the other.
+        changed, objects = self._applied(SECOND)
+        servers = self._backend_objects()
+        changed += self._apply(servers)
+        rollout.wait(self.target.cluster, [*objects, *servers], 300, self.progress)
         return changed + self._apply(backends.copied_secrets(self.target.cluster))
 
     def _backend_objects(self) -> list[Manifest]:

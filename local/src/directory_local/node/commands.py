@@ -59,6 +59,16 @@ def up() -> None:
 
 
 @app.command()
+def archives() -> None:
+    """Build every image of the installation, and print the name and the OCI archive of each."""
+    place = Place.from_environment(os.environ)
+    installation = Installation(_target(NodeMachine(place, _CONSOLE.print), place.folder.kubeconfig), _CONSOLE.print)
+    installation.build_images()
+    for image in installation.images.values():
+        _CONSOLE.print(f"{image.reference} {image.archive}")
+
+
+@app.command()
 def down() -> None:
     """End the cluster with all its pods and remove its data: nothing of it stays on the machine."""
     requirements.require_machine()
