@@ -92,7 +92,7 @@ class Installation:
         if not self.target.load and not self.target.registry:
             message = (
                 "A cluster of your own pulls images from a registry: `directory-local cluster archives` builds them "
-                "and says where they are. Push each companydirectory.io/x as <host>/<path>/x, and name the registry with "
+                "and says where they are. Push each companydirectory.io/x as <host>/<path>/x, and name the registry by "
                 "DIRECTORY_REGISTRY=<host>/<path>."
             )
             raise LocalPlatformError(message)
