@@ -24,16 +24,7 @@ def empty(backends: Backends, tmp_path: Path) -> Iterator[dict[str, str]]:
     """An environment for migrating a database that was bootstrapped and nothing more."""
     server, name = backends.machine.postgres, f"migrate_{uuid4().hex[:8]}"
     for _ in range(2):  # bootstrapping again changes nothing
-        subprocess.run(
-            [
-                str(server.binary("psql")),
-                "--no-psqlrc",
-                f"--set=database={name}",
-                f"--file={root() / 'infrastructure/database/bootstrap.sql'}",
-            ],
-            env=server.client_environment("postgres"),
-            check=True,
-        )
+        bootstrap(server, name)
     (tmp_path / "password").write_text(server.password(MIGRATOR_LOGIN))
     yield {
         "PATH": os.environ["PATH"],
@@ -43,6 +34,29 @@ def empty(backends: Backends, tmp_path: Path) -> Iterator[dict[str, str]]:
         "DIRECTORY_MIGRATE_PASSWORD_FILE": str(tmp_path / "password"),
     }
     server.psql(f'DROP DATABASE "{name}" WITH (FORCE)', database="postgres")
+
+
+def bootstrap(server: Postgres, name: str) -> None:
+    file = root() / "infrastructure" / "database" / "bootstrap.sql"
+    subprocess.run(
+        [str(server.binary("psql")), "--no-psqlrc", f"--set=database={name}", f"--file={file}"],
+        env=server.client_environment("postgres"),
+        check=True,
+    )
+
+
+def test_bootstrapping_leaves_a_standby_what_it_rejoins_by(backends: Backends, empty: dict[str, str]) -> None:
+    server, standby = backends.machine.postgres, f"standby_{uuid4().hex[:8]}"
+    server.psql(f"CREATE ROLE {standby} LOGIN REPLICATION", database="postgres")
+    allowed = f"SELECT has_database_privilege('{standby}', 'postgres', 'CONNECT')"
+    try:
+        assert server.psql(allowed, database="postgres").strip() == "f"
+        bootstrap(server, empty["DIRECTORY_POSTGRES_DATABASE"])
+        assert server.psql(allowed, database="postgres").strip() == "t"
+    finally:
+        server.psql(f"DROP OWNED BY {standby}", database="postgres")
+        server.psql(f"REVOKE CONNECT ON DATABASE template1, postgres FROM {standby}", database="postgres")
+        server.psql(f"DROP ROLE {standby}", database="postgres")
 
 
 COMMAND = [sys.executable, "-c", "from directory_api.migrate import main; main()"]

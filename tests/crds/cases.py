@@ -309,6 +309,9 @@ PLATFORM: dict[tuple[str, str], Case] = {
         )
         for peers in ("clients", "dns", "backends")
     },
+    ("spec.api.imagePullSecrets[0].name", "must be the name of a Secret"): on(
+        "spec.api.imagePullSecrets[0].name", **SECRET_NAMES
+    ),
     ("spec.api.inFlightMetric", "must be the name of a metric"): on(
         "spec.api.inFlightMetric", taken=("a", "directory:in_flight_9"), refused=("9a", "a b", "a-b")
     ),

@@ -84,6 +84,7 @@ PLATFORM: dict[str, Any] = {
         "api": {
             "image": "registry.example/directory-api@sha256:" + "0" * 64,
             "pooledEndpoint": "http://directory-api.directory-system.svc:8080",
+            "imagePullSecrets": [{"name": "registry"}],
             "inFlightMetric": "directory_api_requests_in_flight",
         },
     },

@@ -72,6 +72,7 @@ LONGEST: dict[str, Sized] = {
     "spec.ingress.gatewayRef.sectionName": word,
     **{f"spec.network.{peers}[0].namespace": word for peers in ("clients", "dns", "backends")},
     **{f"spec.network.{peers}[0].cidr": lambda size: CIDRS[size] for peers in ("clients", "dns", "backends")},
+    "spec.api.imagePullSecrets[0].name": word,
     "spec.api.inFlightMetric": word,
     "spec.api.pooledEndpoint": lambda size: "https://" + word(size - 8),
 }
@@ -80,6 +81,7 @@ ITEMS: dict[str, Sized] = {
     "spec.admins": lambda size: [{"email": f"admin{number}@acme.example"} for number in range(size)],
     "spec.hosts": lambda size: [f"host{number}.acme.example" for number in range(size)],
     "spec.cors.allowedOrigins": lambda size: [f"https://host{number}.acme.example" for number in range(size)],
+    "spec.api.imagePullSecrets": lambda size: [{"name": f"registry-{number}"} for number in range(size)],
     "spec.redis.sentinel.hosts": lambda size: [{"host": f"sentinel-{number}"} for number in range(size)],
     "spec.network.clients": lambda size: [{"namespace": f"namespace-{number}"} for number in range(size)],
     **{

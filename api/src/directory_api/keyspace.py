@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 from redis.exceptions import RedisError
@@ -26,12 +27,27 @@ _PAUSE_SECONDS: Final = 1.0  # after a failure, so that a dead Redis does not co
 class _Credentials(CredentialProvider):
     """The user name and password as they are when a connection is made."""
 
-    def __init__(self, secrets: SecretFiles) -> None:
+    def __init__(self, secrets: SecretFiles, username_file: str, password_file: str) -> None:
         self._secrets = secrets
+        self._files = (username_file, password_file)
 
     def get_credentials(self) -> tuple[str, str]:
-        username = self._secrets.read(environment.REDIS_USERNAME_FILE).get_secret_value()
-        return username, self._secrets.read(environment.REDIS_PASSWORD_FILE).get_secret_value()
+        username, password = (self._secrets.read(name).get_secret_value() for name in self._files)
+        return username, password
+
+    async def get_credentials_async(self) -> tuple[str, str]:
+        return self.get_credentials()
+
+
+def _tenants(secrets: SecretFiles) -> _Credentials:
+    return _Credentials(secrets, environment.REDIS_USERNAME_FILE, environment.REDIS_PASSWORD_FILE)
+
+
+def _sentinels(secrets: SecretFiles) -> _Credentials | None:
+    """None where the Sentinels ask nobody who they are."""
+    if secrets.find(environment.REDIS_SENTINEL_USERNAME_FILE) is None:
+        return None
+    return _Credentials(secrets, environment.REDIS_SENTINEL_USERNAME_FILE, environment.REDIS_SENTINEL_PASSWORD_FILE)
 
 
 Command = tuple[str, str, *tuple[str | bytes | int, ...]]
@@ -44,29 +60,33 @@ class Keyspace:
 
     _client: "redis.Redis"
     _on_failure: Callable[[], None]
+    _sentinels: "tuple[redis.Redis, ...]"
     _clock: Callable[[], float] = time.monotonic
     _silent_until: float = field(default=0.0)
 
     @classmethod
     def open(cls, settings: Settings, secrets: SecretFiles, on_failure: Callable[[], None]) -> "Keyspace":
-        client = redis.Redis(
-            host=settings.redis_host,
-            port=settings.redis_port,
-            ssl=settings.redis_tls,
-            ssl_ca_certs=str(settings.ca_file) if settings.redis_tls and settings.ca_file else None,
-            credential_provider=_Credentials(secrets),
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=64,
-            protocol=2,
+        authorities = str(settings.ca_file) if settings.ca_file else None
+        common: dict[str, Any] = {
+            **({"ssl": True, "ssl_ca_certs": authorities} if settings.redis_tls else {}),
+            "socket_timeout": _TIMEOUT_SECONDS,
+            "socket_connect_timeout": _TIMEOUT_SECONDS,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
             # CLIENT SETINFO and the like are commands that a tenant's ACL user need not have.
-            driver_info=None,
-        )
-        return cls(client, on_failure)
+            "driver_info": None,
+        }
+        mine = common | {"max_connections": 64, "credential_provider": _tenants(secrets)}
+        if not settings.redis_sentinels:
+            return cls(redis.Redis(host=settings.redis_host or "", port=settings.redis_port, **mine), on_failure, ())
+        asking = common | {"decode_responses": True, "credential_provider": _sentinels(secrets)}
+        sentinel = Sentinel(settings.sentinel_addresses, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+        primary = sentinel.master_for(settings.redis_sentinel_master or "", **mine)
+        return cls(primary, on_failure, tuple(sentinel.sentinels))
 
     async def close(self) -> None:
-        await self._client.aclose()
+        for client in (self._client, *self._sentinels):
+            await client.aclose()
 
     async def run(self, tenant: Tenant, *commands: Command) -> list[Any] | None:
         """The commands' replies in order, in one round trip; None when Redis does not answer."""

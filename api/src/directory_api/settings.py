@@ -39,8 +39,10 @@ class Settings(BaseSettings):
     postgres_sslmode: SslMode = "prefer"
     postgres_pooler: bool = Field(default=False, description="host and port are PgBouncer's, in transaction mode")
     postgres_pool_size: int | None = Field(default=None, ge=1)
-    redis_host: str
+    redis_host: str | None = None
     redis_port: int = 6379
+    redis_sentinels: str = Field(default="", description="instead of host and port: host:port,host:port")
+    redis_sentinel_master: str | None = Field(default=None, description="what the Sentinels call the primary")
     redis_tls: bool = False
     s3_endpoint: str | None = Field(default=None, description="absent: Amazon's own")
     s3_region: str = "us-east-1"
@@ -57,6 +59,22 @@ class Settings(BaseSettings):
             message = f"{environment.TENANT_SLUG} must name the tenant when {environment.TIER} is Dedicated"
             raise ValueError(message)
         return self
+
+    @model_validator(mode="after")
+    def _redis_is_somewhere(self) -> "Settings":
+        if (self.redis_host is None) == (not self.redis_sentinels):
+            message = f"exactly one of {environment.REDIS_HOST} and {environment.REDIS_SENTINELS} must be set"
+            raise ValueError(message)
+        if self.redis_sentinels and not self.redis_sentinel_master:
+            message = f"{environment.REDIS_SENTINEL_MASTER} must name the primary where there are Sentinels"
+            raise ValueError(message)
+        return self
+
+    @property
+    def sentinel_addresses(self) -> list[tuple[str, int]]:
+        """An IPv6 address stands in square brackets, as in a URL."""
+        pairs = (each.strip().rpartition(":") for each in self.redis_sentinels.split(","))
+        return [(host.strip("[]"), int(port)) for host, _, port in pairs]
 
     @property
     def pool_size(self) -> int:

@@ -17,6 +17,7 @@ from directory_operator.errors import Interrupted, NotReady, StepError
 from directory_operator.kube import Kube, connect
 from directory_operator.manifests import API_VERSION, ObjectRef
 from directory_operator.metrics import Metrics
+from directory_operator.platform.cache_watch import CacheWatch
 from directory_operator.platform.controller import PlatformController
 from directory_operator.queue import WorkQueue
 from directory_operator.reasons import Reason
@@ -78,6 +79,7 @@ class Operator:
             asyncio.create_task(queue.run(tenants.reconcile)),
             asyncio.create_task(self.dispatcher.sweep_forever(self._settings.sweep_interval_seconds)),
             asyncio.create_task(self.platforms.reconcile_forever(self._settings.platform_probe_seconds)),
+            asyncio.create_task(CacheWatch(self.platforms.connected, self.platforms.reconsider).run_forever()),
         ]
         for task in self._tasks:
             task.add_done_callback(_end_with)

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from directory_contract import environment as env
 from directory_operator.errors import NotReady
 from directory_operator.keys import secret_texts
 from directory_operator.kube import Kube
@@ -47,12 +48,27 @@ class Access:
             redis_password=SecretStr(texts["redis"]["password"]),
             s3_access_key_id=texts["s3"]["access-key-id"],
             s3_secret_access_key=SecretStr(texts["s3"]["secret-access-key"]),
+            sentinel_username=texts["sentinel"]["username"] if "sentinel" in texts else None,
+            sentinel_password=SecretStr(texts["sentinel"]["password"]) if "sentinel" in texts else None,
             **self._authorities(),
         )
+
+    def sentinel_files(self) -> dict[str, SecretStr]:
+        """What tenants' API signs in to the Sentinels with, by file name; nothing where these don't ask."""
+        if "sentinel" not in self._texts:
+            return {}
+        texts = self._texts["sentinel"]
+        names = {env.REDIS_SENTINEL_USERNAME_FILE: "username", env.REDIS_SENTINEL_PASSWORD_FILE: "password"}
+        return {name: SecretStr(texts[key]) for name, key in names.items()}
 
     def ca_bundle(self) -> str:
         """Certificates of all authorities, for the pods of Dedicated tenants."""
         return "".join(dict.fromkeys(text.rstrip() + "\n" for text in self._authorities().values()))
+
+    def pool_files(self) -> dict[str, str]:
+        """The same for the pooled fleet, and the authorities: its Secret is in the operator's own namespace."""
+        shared = {name: value.get_secret_value() for name, value in self.sentinel_files().items()}
+        return shared | ({env.CA_FILE_KEY: self.ca_bundle()} if self._authorities() else {})
 
     def _authorities(self) -> dict[str, str]:
         return {part: self._texts[part]["ca.crt"] for part in _AUTHORITIES if part in self._texts}
@@ -63,6 +79,7 @@ async def read_access(kube: Kube, namespace: str, spec: PlatformSpec) -> Access:
     references = {
         "postgres": spec.postgres.admin_secret_ref,
         "redis": spec.redis.admin_secret_ref,
+        "sentinel": spec.redis.sentinel.credentials_secret_ref if spec.redis.sentinel else None,
         "s3": spec.object_storage.credentials_secret_ref,
         "postgres_ca": spec.postgres.ca_secret_ref,
         "redis_ca": spec.redis.ca_secret_ref,

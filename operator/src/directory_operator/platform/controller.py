@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
+
+from pydantic import SecretStr
 
 from directory_operator.conditions import Condition
 from directory_operator.errors import Interrupted, NotReady, StepError, SystemUnavailable, Unexpected
@@ -43,6 +45,8 @@ class _Known:
     fingerprint: object = None
     ca_bundle: str = ""
     """Certificates of the authorities that the platform names, for the pods of Dedicated tenants."""
+    shared_files: Mapping[str, SecretStr] = field(default_factory=dict)
+    """What else these share."""
     session: PlatformSession | None = None
     placement: Placement | None = None
     problem: StepError | None = None
@@ -122,6 +126,15 @@ class PlatformController:
             await asyncio.sleep(min(interval, AWAITED_PROBE_SECONDS))
             due = (name for name, known in self._known.items() if not known.well or clock() > known.probed + interval)
             await asyncio.gather(*(self.reconcile(name) for name in list(due)))
+
+    def connected(self) -> dict[str, Backends]:
+        """The backends of every platform that is connected to them."""
+        return {name: known.session.backends for name, known in self._known.items() if known.session}
+
+    async def reconsider(self, name: str) -> None:
+        """Look at a platform and at all its tenants: a backend may have forgotten them."""
+        await self.reconcile(name)
+        self.changed(name)
 
     async def reconcile_all(self) -> None:
         """Look at every platform once."""
@@ -204,7 +217,8 @@ class PlatformController:
             return known.session
         backends = Backends.connect(platform, access.secrets(), kube=self.kube, now=self.now)
         self._retire(known)
-        secret = PoolSecret(self.kube, platform, self.namespace)
+        known.shared_files = access.sentinel_files()
+        secret = PoolSecret(self.kube, platform, self.namespace, access.pool_files())
         known.session = PlatformSession(backends, secret, platform.spec.api.pooled_endpoint)
         known.ca_bundle = access.ca_bundle()
         known.fingerprint = (platform, access)
@@ -223,8 +237,8 @@ class PlatformController:
     def _placement(self, platform: Platform, known: _Known) -> Placement | None:
         if known.session is None:
             return None
+        complete = replace(platform, ca_bundle=known.ca_bundle, shared_files=known.shared_files)
         systems = {**self.object_systems, **known.session.backends.systems}
-        complete = replace(platform, ca_bundle=known.ca_bundle)
         return Placement(complete, systems, inputs_of(complete, self.build))
 
     async def _report(self, name: str, body: Body, checks: list[Check], problem: StepError | None) -> None:
@@ -278,7 +292,7 @@ def _pool_problem(checks: list[Check]) -> StepError | None:
 
 
 async def _close_later(backends: Backends) -> None:
-    """Leave the connections to attempts under way, or, when the operator stops, to nobody."""
+    """Leave the connections to attempts under way; to nobody when the operator stops."""
     try:
         await asyncio.sleep(RETIREMENT_SECONDS)
     finally:

@@ -41,9 +41,11 @@ class Pool:
 class PoolSecret:
     """Reads and writes the pool's Secret of one platform."""
 
-    def __init__(self, kube: Kube, platform: Platform, namespace: str) -> None:
+    def __init__(self, kube: Kube, platform: Platform, namespace: str, shared: Mapping[str, str]) -> None:
+        """`shared` are further files of the fleet by name: authorities, and whom it is towards the Sentinels."""
         self._kube = kube
         self._platform = platform
+        self._shared = shared
         self._ref = ObjectRef("v1", "Secret", pool_secret(platform.name), namespace)
 
     async def ensure(self) -> Pool:
@@ -55,10 +57,11 @@ class PoolSecret:
         annotations = (live or {}).get("metadata", {}).get("annotations", {})
         generation = annotations.get(GENERATION_ANNOTATION, "")
         wanted = self._fixed() | {key: texts.get(key) or make() for key, make in _MADE.items()}
-        if generation and all(texts.get(key) == value for key, value in wanted.items()):
+        same = generation and all(texts.get(key) == value for key, value in wanted.items())
+        if same and all(texts.get(key) == value for key, value in self._shared.items()):
             return Pool(_credentials(generation, texts), texts)
-        generation = new_generation()
-        texts = {**texts, **wanted}
+        generation = generation if same else new_generation()
+        texts = {**texts, **wanted, **self._shared}
         await self._store(texts, generation, live)
         return Pool(_credentials(generation, texts), texts)
 

@@ -150,6 +150,8 @@ class PlatformApiSpec(SpecModel):
 
     image: str
     pooled_endpoint: str | None = None
+    image_pull_secrets: tuple[SecretRef, ...] = ()
+    """In each tenant's namespace."""
     in_flight_metric: str | None = None
     """Name of the pods' requests in flight in the custom metrics API."""
 

@@ -14,7 +14,7 @@ from directory_operator.systems.postgres.login_writer import LoginWriter
 from directory_operator.systems.postgres.platform import PostgresPlatform
 from directory_operator.systems.postgres.system import PostgresSystem
 from directory_operator.systems.protocol import System, SystemName
-from directory_operator.systems.redis.connection import Cache
+from directory_operator.systems.redis.connection import Cache, Login
 from directory_operator.systems.redis.persistence import AclFile
 from directory_operator.systems.redis.platform import RedisPlatform
 from directory_operator.systems.redis.system import RedisSystem
@@ -36,6 +36,8 @@ class BackendSecrets:
     redis_password: SecretStr
     s3_access_key_id: str
     s3_secret_access_key: SecretStr
+    sentinel_username: str | None = None
+    sentinel_password: SecretStr | None = None
     postgres_ca: str | None = field(default=None, repr=False)
     redis_ca: str | None = field(default=None, repr=False)
     s3_ca: str | None = field(default=None, repr=False)
@@ -67,7 +69,7 @@ class Backends:
         }
         self.platform_parts: Mapping[SystemName, PlatformPart[Any, Any]] = {
             "postgres": PostgresPlatform(platform, database, logins),
-            "redis": RedisPlatform(platform, users, self._acl_file),
+            "redis": RedisPlatform(platform, cache, users, self._acl_file),
             "s3": self._storage,
         }
 
@@ -79,7 +81,7 @@ class Backends:
         spec = platform.spec
         return cls(
             Database(spec.postgres, secrets.postgres_username, secrets.postgres_password, secrets.postgres_ca),
-            Cache(spec.redis, secrets.redis_username, secrets.redis_password, secrets.redis_ca),
+            Cache(spec.redis, _redis_login(secrets), secrets.redis_ca),
             Store(spec.object_storage, secrets.s3_access_key_id, secrets.s3_secret_access_key, secrets.s3_ca),
             platform=platform,
             kube=kube,
@@ -90,9 +92,17 @@ class Backends:
         """Fresh object storage credentials for the platform's pooled fleet."""
         return await self._storage.session()
 
+    async def cache_marks(self) -> Mapping[str, str]:
+        """What changes when a Redis was restarted or changed its role."""
+        return await self._cache.marks()
+
     async def close(self) -> None:
         """Save what is waiting to be saved and close every connection."""
         await self._acl_file.close()
         await self._cache.close()
         await self._database.close()
         self._store.close()
+
+
+def _redis_login(secrets: BackendSecrets) -> Login:
+    return Login(secrets.redis_username, secrets.redis_password, secrets.sentinel_username, secrets.sentinel_password)

@@ -1,6 +1,7 @@
 """A tenant as the systems see it: the validated spec, its names, its platform and, once read, its credentials."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import SecretStr
@@ -34,6 +35,8 @@ class Platform:
     spec: PlatformSpec
     ca_bundle: str = ""
     """PEM of the authorities in the platform's caSecretRefs, for the tenants' pods; empty where there are none."""
+    shared_files: Mapping[str, SecretStr] = field(default_factory=dict)
+    """By file name what every tenant's API needs and shares: whom it is towards the Sentinels."""
 
 
 @dataclass(frozen=True, slots=True)

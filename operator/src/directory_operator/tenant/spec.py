@@ -18,9 +18,9 @@ Quantity = Annotated[str, BeforeValidator(str)]
 
 
 class SpecModel(BaseModel):
-    """Frozen, camelCase outside, unknown fields refused: the API server has pruned them already."""
+    """Frozen, camelCase outside. Unknown fields are a newer CRD's, with its defaults: nothing this version knows of."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
     @classmethod
     def parse(cls, spec: object) -> Self:

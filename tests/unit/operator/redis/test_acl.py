@@ -80,7 +80,7 @@ def test_the_digest_is_in_no_text() -> None:
     user = tenant_user(TENANT)
     found = parse_user(user.name, answer(user), {})
     digest = user.password_digest.get_secret_value()
-    changes = plan_cache(TENANT, user, None)
+    changes = plan_cache(TENANT, user, (None,))
     assert digest not in f"{user!r} {found!r} {changes!r} {changes[0]}"
 
 
@@ -104,13 +104,22 @@ def test_nothing_dangerous_is_allowed() -> None:
 def test_removal_spares_who_took_the_user_over() -> None:
     user = tenant_user(TENANT)
     found = parse_user(user.name, answer(user), {})
-    assert [str(each) for each in plan_cache(TENANT, None, found)] == [
+    assert [str(each) for each in plan_cache(TENANT, None, (found,))] == [
         "disable ACL user dt-acme",
         "delete keys t:acme:*",
         "delete ACL user dt-acme",
     ]
-    assert plan_cache(TENANT, None, None) == ()
-    assert plan_cache(replace(TENANT, uid="other"), None, found) == ()
+    assert plan_cache(TENANT, None, (None,)) == ()
+    assert plan_cache(replace(TENANT, uid="other"), None, (found,)) == ()
+
+
+def test_what_differs_on_one_server_is_set_on_all() -> None:
+    user = tenant_user(TENANT)
+    same, other = (parse_user(user.name, answer(user, **more), {}) for more in ({}, {"flags": ["off"]}))
+    assert plan_cache(TENANT, user, (same, same)) == ()
+    (change,) = plan_cache(TENANT, user, (same, other, None))
+    assert str(change) == "set ACL user dt-acme (it is disabled; it doesn't exist)"
+    assert [type(each).__name__ for each in plan_cache(TENANT, None, (None, other))] == ["PurgeKeys", "DeleteUser"]
 
 
 def test_without_credentials_it_waits() -> None:

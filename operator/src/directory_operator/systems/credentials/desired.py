@@ -1,7 +1,10 @@
 """Which keys the tenant's Secret holds, and which of them are names rather than secrets. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from pydantic import SecretStr
 
 from directory_contract import environment as env
 from directory_contract.names import admin_password_key
@@ -17,6 +20,8 @@ class WantedSecret:
 
     names: dict[str, str]
     """Key to value where the value is no secret: the logins, which follow from the slug."""
+    shared: Mapping[str, SecretStr]
+    """Key to value where the value is the platform's, the same for all its tenants."""
     admins: dict[str, str]
     """Key of the first password by administrator's email."""
 
@@ -33,5 +38,6 @@ def wanted_secret(tenant: Tenant) -> WantedSecret:
             env.POSTGRES_USERNAME_FILE: tenant.names.login_role,
             env.REDIS_USERNAME_FILE: tenant.names.redis_user,
         },
+        shared=tenant.platform.shared_files,
         admins={admin.email: admin_password_key(admin.email) for admin in tenant.spec.admins},
     )

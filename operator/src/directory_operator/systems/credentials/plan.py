@@ -148,7 +148,8 @@ def _edited(desired: WantedSecret, stored: StoredSecret) -> tuple[str, ...]:
 
 def _misfits(tenant: Tenant, desired: WantedSecret, stored: StoredSecret) -> list[str]:
     """What else differs: logins, the password of somebody who is no longer named, fingerprints, metadata."""
-    wrong = [f"{key} differs" for key, value in desired.names.items() if _text(stored.values.get(key)) != value]
+    fixed = desired.names | {key: value.get_secret_value() for key, value in desired.shared.items()}
+    wrong = [f"{key} differs" for key, value in fixed.items() if _text(stored.values.get(key)) != value]
     gone = [key for key in stored.fingerprints if key in stored.values and key not in desired.secret_keys]
     unknown = [key for key in desired.secret_keys if stored.values.get(key) and key not in stored.fingerprints]
     path = difference(metadata(tenant, secret_ref(tenant).name), stored.manifest["metadata"], "metadata")

@@ -98,5 +98,7 @@ def _rendered(tenant: Tenant, wanted: WantedSecret, stored: StoredSecret | None,
         "kind": "Secret",
         "metadata": {**metadata(tenant, change.ref.name), **version, "annotations": annotations},
         "type": "Opaque",
-        "data": secret_data(wanted.names | {key: value.get_secret_value() for key, value in values.items()}),
+        "data": secret_data(
+            wanted.names | {key: value.get_secret_value() for key, value in {**wanted.shared, **values}.items()}
+        ),
     }

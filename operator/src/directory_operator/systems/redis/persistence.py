@@ -59,7 +59,7 @@ class AclFile:
                 await self.find()
             self._dirty = False
             if self.configured:
-                await self._cache.call("ACL", "SAVE")
+                await self._cache.everywhere([("ACL", "SAVE")])
         except StepError as error:
             self._dirty = True
             logger.warning("ACL users not saved", extra={"problem": error.message})

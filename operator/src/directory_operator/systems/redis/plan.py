@@ -1,5 +1,6 @@
 """How an ACL user differs from what it should be, as changes in order. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from directory_operator.systems.redis.acl import ObservedUser, differences
@@ -55,17 +56,23 @@ class DeleteUser:
 CacheChange = SetUser | DisableUser | PurgeKeys | DeleteUser
 
 
-def plan_user(wanted: AclUser, found: ObservedUser | None) -> tuple[SetUser, ...]:
-    """A user of somebody else is taken over: the registry row in PostgreSQL has settled whose slug it is."""
-    why = ("it doesn't exist",) if found is None else differences(wanted, found)
+def plan_user(wanted: AclUser, found: Sequence[ObservedUser | None]) -> tuple[SetUser, ...]:
+    """A user of somebody else is taken over: the registry row in PostgreSQL has settled whose slug it is.
+
+    `found` is the user as each server has it; it is set on all where it differs on one.
+    """
+    texts = [("it doesn't exist",) if each is None else differences(wanted, each) for each in found]
+    why = tuple(dict.fromkeys(text for each in texts for text in each))
     return (SetUser(wanted.name, why),) if why else ()
 
 
-def plan_cache(tenant: Tenant, wanted: AclUser | None, found: ObservedUser | None) -> tuple[CacheChange, ...]:
+def plan_cache(tenant: Tenant, wanted: AclUser | None, found: Sequence[ObservedUser | None]) -> tuple[CacheChange, ...]:
     """Changes for one tenant."""
     if wanted is not None:
         return plan_user(wanted, found)
-    if found is None or found.owner not in {None, tenant.owner}:
+    users = [each for each in found if each is not None]
+    if not users or any(each.owner not in {None, tenant.owner} for each in users):
         return ()
-    disable = (DisableUser(found.name),) if found.enabled else ()
-    return (*disable, PurgeKeys(tenant.names.key_prefix), DeleteUser(found.name))
+    name = users[0].name
+    disable = (DisableUser(name),) if any(each.enabled for each in users) else ()
+    return (*disable, PurgeKeys(tenant.names.key_prefix), DeleteUser(name))

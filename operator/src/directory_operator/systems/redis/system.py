@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from directory_operator.systems.batching import Batcher
-from directory_operator.systems.redis.acl import ObservedUser
 from directory_operator.systems.redis.connection import Cache
 from directory_operator.systems.redis.desired import AclUser, tenant_user
 from directory_operator.systems.redis.persistence import AclFile
 from directory_operator.systems.redis.plan import CacheChange, DeleteUser, DisableUser, PurgeKeys, SetUser, plan_cache
-from directory_operator.systems.redis.users import AclUsers
+from directory_operator.systems.redis.users import AclUsers, Found
 from directory_operator.tenant.model import Tenant
 
 _SCAN_SIZE: Final = 1000
@@ -28,10 +27,10 @@ class RedisSystem:
     def desired(self, tenant: Tenant) -> AclUser | None:
         return tenant_user(tenant)
 
-    async def observe(self, tenant: Tenant) -> ObservedUser | None:
+    async def observe(self, tenant: Tenant) -> Found:
         return await self._users.read(tenant.names.redis_user)
 
-    def plan(self, tenant: Tenant, desired: AclUser | None, observed: ObservedUser | None) -> tuple[CacheChange, ...]:
+    def plan(self, tenant: Tenant, desired: AclUser | None, observed: Found) -> tuple[CacheChange, ...]:
         return plan_cache(tenant, desired, observed)
 
     async def apply(self, tenant: Tenant, change: CacheChange) -> None:
@@ -39,17 +38,17 @@ class RedisSystem:
             case SetUser():
                 await self._users.write(tenant_user(tenant))
             case DisableUser():
-                await self._cache.pipeline(
+                await self._cache.everywhere(
                     [("ACL", "SETUSER", change.name, "off"), ("CLIENT", "KILL", "USER", change.name)]
                 )
                 self._acl_file.changed()
             case PurgeKeys():
                 await self._purges.ask(change.prefix)
             case DeleteUser():
-                await self._cache.call("ACL", "DELUSER", change.name)
+                await self._cache.everywhere([("ACL", "DELUSER", change.name)])
                 self._acl_file.changed()
 
-    def enrich(self, tenant: Tenant, observed: ObservedUser | None) -> Tenant:
+    def enrich(self, tenant: Tenant, observed: Found) -> Tenant:
         return tenant
 
     async def check(self, tenant: Tenant) -> str:

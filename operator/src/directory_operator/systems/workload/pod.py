@@ -66,6 +66,7 @@ def pod_template(tenant: Tenant) -> Manifest:
             "serviceAccountName": child_name(tenant),
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
+            **_pull_secrets(tenant),
             "terminationGracePeriodSeconds": _DRAIN + _SHUTDOWN + 5,
             "securityContext": {
                 "runAsNonRoot": True,
@@ -90,6 +91,12 @@ def pod_template(tenant: Tenant) -> Manifest:
             ],
         },
     }
+
+
+def _pull_secrets(tenant: Tenant) -> Manifest:
+    # The server drops an empty list, and wanting one would be a difference for ever.
+    names = [{"name": each.name} for each in tenant.platform.spec.api.image_pull_secrets]
+    return {"imagePullSecrets": names} if names else {}
 
 
 def _container(tenant: Tenant) -> Manifest:
@@ -146,7 +153,8 @@ def _redis(redis: RedisSpec) -> dict[str, str]:
     tls = {env.REDIS_TLS: str(redis.tls).lower()}
     if redis.sentinel is None:
         return {env.REDIS_HOST: redis.host or "", env.REDIS_PORT: str(redis.port)} | tls
-    sentinels = ",".join(f"{each.host}:{each.port}" for each in redis.sentinel.hosts)
+    hosts = [(f"[{each.host}]" if ":" in each.host else each.host, each.port) for each in redis.sentinel.hosts]
+    sentinels = ",".join(f"{host}:{port}" for host, port in hosts)
     return {env.REDIS_SENTINELS: sentinels, env.REDIS_SENTINEL_MASTER: redis.sentinel.master_name} | tls
 
 
@@ -155,12 +163,16 @@ def _secret_sources(tenant: Tenant) -> list[Manifest]:
         return [{"key": key, "path": key} for key in keys]
 
     sources: list[Manifest] = [
-        {"secret": {"name": tenant_secret(tenant.name), "items": items(_TENANT_FILES)}},
+        {"secret": {"name": tenant_secret(tenant.name), "items": items(_tenant_files(tenant))}},
         {"secret": {"name": storage_secret(tenant.name), "items": items(_STORAGE_FILES)}},
     ]
     if tenant.platform.ca_bundle:
         sources.append({"configMap": {"name": ca_name(tenant), "items": items((CA_KEY,))}})
     return sources
+
+
+def _tenant_files(tenant: Tenant) -> tuple[str, ...]:
+    return (*_TENANT_FILES, *sorted(tenant.platform.shared_files))
 
 
 def _probe(path: str, *, period: int, failures: int) -> Manifest:
