@@ -14,6 +14,7 @@ from directory_api.constraints import VIOLATIONS
 from directory_api.migrate import _LOCK
 from directory_contract.names import MIGRATOR_LOGIN
 from directory_contract.schema import EXPECTED_MIGRATION
+from directory_local.parts.postgres import Postgres
 from directory_local.repository import root
 from tests.support.eventually import eventually
 from tests.support.tenants import Backends

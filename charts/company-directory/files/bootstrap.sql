@@ -165,10 +165,15 @@ $objects$;
 DO $elsewhere$
 DECLARE
     other name;
+    standby name;
 BEGIN
     FOR other IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
         EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', other);
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO pg_monitor', other);
+        -- A primary of before rejoins by pg_rewind, which asks its questions there, as the login that replicates.
+        FOR standby IN SELECT rolname FROM pg_roles WHERE rolreplication AND rolcanlogin LOOP
+            EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', other, standby);
+        END LOOP;
     END LOOP;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'tenants'' logins can connect to other databases, where catalogs are readable: forbid it in pg_hba.conf';
