@@ -1,5 +1,6 @@
 """Load through the ingress while things happen to the platform: what failed, for how long, and what got lost."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,9 @@ from e2e.support.installation import Installation
 from e2e.support.load import load, lost_writes
 from e2e.support.report import Report
 from e2e.support.tenants import TenantUnderTest, manifest
+
+AFTERMATH = 10.0
+"""Seconds for which the load goes on when an event is over: what it broke shows itself then."""
 
 # What a person in a hurry would not do: more than their share of requests, from one address.
 UNLIMITED = {"rateLimitPerMinute": 100_000}
@@ -43,6 +47,7 @@ def test_users_hardly_notice(
         event.before(installation, served[1].name)
     with load(*served) as run:
         event.happen(installation, served[1].name)
+        time.sleep(AFTERMATH)
     lost = lost_writes(run, served)
     report.event(event.name, run, lost)
     assert len(run.outcomes) > 100
