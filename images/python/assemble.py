@@ -39,10 +39,11 @@ def lay_out_packages(product: str, sources: Path, root: Path) -> None:
     removed = prune(stdlib, STANDARD_LIBRARY) | prune(packages, PACKAGES) | prune(stdlib / "lib-dynload", EXTENSIONS)
     (sources / _REMOVED).write_text(json.dumps(sorted(removed)))
     require_imports((stdlib, packages), removed)
-    for library in packages.rglob("*.so*"):
-        strip(library)
     copy_system(root)
     copy_libraries(root)
+    for library in (root / "usr/local").rglob("*.so*"):  # what is Debian's comes stripped
+        if not library.is_symlink():
+            strip(library)
     write_components(root)
     shutil.copy(sources / "healthcheck.py", root / "usr/local/lib/healthcheck.py")
     for folder in (stdlib, packages):

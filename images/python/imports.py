@@ -15,9 +15,16 @@ def module_name(path: Path, root: Path) -> str:
 
 
 def unsatisfied(roots: Iterable[Path], removed: set[str], allowed: dict[str, str]) -> Iterator[str]:
-    """Import statements of modules in `removed`, but for those of the importing modules in `allowed`."""
-    for root in roots:
+    """Import statements of modules in `removed`, but for those of the importing modules in `allowed`.
+
+    One of the folders may be within another: packages are within the standard library of an official image.
+    """
+    folders = list(roots)
+    for root in folders:
+        inner = [folder for folder in folders if folder != root and folder.is_relative_to(root)]
         for path in sorted(root.rglob("*.py")):
+            if any(path.is_relative_to(folder) for folder in inner):
+                continue
             here = module_name(path, root)
             if any(here == name or here.startswith(f"{name}.") for name in allowed):
                 continue

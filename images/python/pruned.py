@@ -65,6 +65,8 @@ PACKAGES: Final = {
 
 ALLOWED: Final = {
     "PIL.AvifImagePlugin": "goes on without _avif",
+    "PIL.ImageTk": "windows",
+    "PIL._tkinter_finder": "windows",
     "PIL.features": "goes on without _avif",
     "cmd": "goes on without readline",
     "code": "goes on without readline",

@@ -67,6 +67,12 @@ def test_what_is_allowed_to_miss_something_is_not_reported(tool: object, tmp_pat
     assert found == ["other imports gone, which was left out of the image"]
 
 
+def test_packages_within_the_standard_library_are_known_by_their_own_names(tool: object, tmp_path: Path) -> None:
+    write(tmp_path, os="import gone", site__kept="import gone")
+    found = list(tool("imports").unsatisfied([tmp_path, tmp_path / "site"], {"gone"}, {"kept": "goes on without"}))
+    assert found == ["os imports gone, which was left out of the image"]
+
+
 def test_left_out_are_the_patterns_but_not_the_exceptions(tool: object, tmp_path: Path) -> None:
     write(tmp_path, data__s3="", data__ec2="", data__deep__more="", code="")
     removed = tool("assemble").prune(tmp_path, {"data/*": "too much", "!data/s3.py": "needed", "absent": "nowhere"})
