@@ -49,8 +49,10 @@ def install(helm: Path, cluster: Cluster, wanted: Changing) -> list[str]:
     """Install or upgrade the release, unless it was installed from this very chart with these values."""
     chart = root() / "charts" / "company-directory"
     digest = _digest(chart, wanted)
-    if _deployed(helm, cluster) == digest:
+    state, description = _state(helm, cluster)
+    if (state, description) == ("deployed", digest):
         return []
+    _take_back(helm, cluster, state)
     with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="directory-values-") as file:
         json.dump(wanted, file)
         file.flush()
@@ -67,22 +69,25 @@ def install(helm: Path, cluster: Cluster, wanted: Changing) -> list[str]:
     return [f"release {RELEASE}"]
 
 
-def _deployed(helm: Path, cluster: Cluster) -> str | None:
-    """What the present release was installed from; None if there is none, or not a whole one."""
-    text = run_helm(
-        helm,
-        *("list", f"--namespace={OPERATOR_NAMESPACE}", "--deployed", f"--filter=^{RELEASE}$", "--output=json"),
-        kubeconfig=cluster.kubeconfig,
+def _state(helm: Path, cluster: Cluster) -> tuple[str | None, str]:
+    """How the last revision of the release ended, if there is one, and what it was installed from."""
+    where = f"--namespace={OPERATOR_NAMESPACE}"
+    listed = run_helm(
+        helm, "list", where, "--all", f"--filter=^{RELEASE}$", "--output=json", kubeconfig=cluster.kubeconfig
     )
-    if not json.loads(text):
-        return None
-    status = run_helm(
-        helm,
-        *("status", RELEASE, f"--namespace={OPERATOR_NAMESPACE}", "--output=json"),
-        kubeconfig=cluster.kubeconfig,
-    )
-    description: str = json.loads(status)["info"]["description"]
-    return description
+    if not json.loads(listed):
+        return None, ""
+    info = json.loads(run_helm(helm, "status", RELEASE, where, "--output=json", kubeconfig=cluster.kubeconfig))["info"]
+    return info["status"], info.get("description", "")
+
+
+def _take_back(helm: Path, cluster: Cluster, state: str | None) -> None:
+    """Helm refuses to go on where it was interrupted: go back to before that."""
+    where = f"--namespace={OPERATOR_NAMESPACE}"
+    if state in {"pending-upgrade", "pending-rollback"}:
+        run_helm(helm, "rollback", RELEASE, where, "--no-hooks", kubeconfig=cluster.kubeconfig)
+    elif state == "pending-install":
+        run_helm(helm, "uninstall", RELEASE, where, "--no-hooks", kubeconfig=cluster.kubeconfig)
 
 
 def _digest(chart: Path, wanted: Changing) -> str:
