@@ -73,7 +73,7 @@ class Cluster:
 
     def apply(self, manifests: Iterable[Manifest]) -> list[str]:
         """Server-side apply. Returns `Kind/name` of those that this created or changed."""
-        listed = {"apiVersion": "v1", "kind": "List", "items": [dict(manifest) for manifest in manifests]}
+        listed = {"apiVersion": "v1", "kind": "List", "items": [_complete(manifest) for manifest in manifests]}
         before = self._versions("get", "--ignore-not-found", "--output=json", "--filename=-", objects=listed)
         after = self._versions(
             "apply",
@@ -93,6 +93,18 @@ class Cluster:
     def _versions(self, *arguments: str, objects: Any) -> dict[str, str]:
         documents = _documents(self.kubectl(*arguments, objects=objects))
         return {f"{item['kind']}/{item['metadata']['name']}": _version(item["metadata"]) for item in documents}
+
+
+def _complete(manifest: Manifest) -> Manifest:
+    """The manifest with the label that the API server gives to a Namespace.
+
+    Whoever creates one by apply owns that label as well, and gives it up, which is a change, by not naming it again.
+    """
+    if manifest["kind"] != "Namespace":
+        return dict(manifest)
+    metadata = manifest["metadata"]
+    labels = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": metadata["name"]}
+    return {**manifest, "metadata": {**metadata, "labels": labels}}
 
 
 def opaque_secret(namespace: str, name: str, values: Mapping[str, str]) -> Manifest:
