@@ -32,7 +32,7 @@ PLATFORMS: dict[str, dict[str, Any]] = {
         },
     },
     "sentinels": {"redis": {"host": None, "sentinel": {"masterName": "directory", "hosts": [{"host": "s-0"}]}}},
-    "authorities": {"postgres": CA, "redis": CA, "objectStorage": CA},
+    "authorities": {"postgres": CA, "redis": {"caSecretRef": {"name": "another-ca"}}},
 }
 
 
@@ -94,7 +94,7 @@ def test_the_pools_secret_is_mounted_under_the_name_that_the_operator_gives_it(r
     values["platform"]["name"] = "eu-1"
     deployment = one(rendered(values), "Deployment", "eu-1-pool")
     volume = deployment["spec"]["template"]["spec"]["volumes"][0]
-    assert volume["projected"]["sources"][0] == {"secret": {"name": pool_secret("eu-1")}}
+    assert volume == {"name": "secrets", "secret": {"secretName": pool_secret("eu-1"), "defaultMode": 0o440}}
 
 
 def test_the_same_ways_out(rendered: Rendered, parts: dict[str, Any]) -> None:

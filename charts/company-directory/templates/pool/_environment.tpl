@@ -31,24 +31,11 @@
 {{- else -}}
 {{- $environment = concat $environment (list (list "REDIS_HOST" $redis.host) (list "REDIS_PORT" ($redis.port | default 6379))) -}}
 {{- end -}}
-{{- if include "directory.ca.secret" . -}}
+{{- if or $postgres.caSecretRef $redis.caSecretRef $s3.caSecretRef -}}
+{{- /* The operator puts the certificates of all three into the pool's Secret. */ -}}
 {{- $environment = append $environment (list "CA_FILE" "/var/run/directory/secrets/ca.crt") -}}
 {{- end -}}
 {{- range $environment }}
 - {name: DIRECTORY_{{ index . 0 }}, value: {{ index . 1 | toString | quote }}}
 {{- end }}
-{{- end }}
-
-{{- /* The Secret with the authorities of the backends; none where the system's are trusted. */ -}}
-{{- define "directory.ca.secret" -}}
-{{- $names := list -}}
-{{- range $part := list "postgres" "redis" "objectStorage" -}}
-{{- with (index $.Values.platform.spec $part).caSecretRef -}}
-{{- $names = append $names .name | uniq -}}
-{{- end -}}
-{{- end -}}
-{{- if gt (len $names) 1 -}}
-{{- fail (printf "platform.spec names the Secrets %s as authorities, and the pooled fleet can mount one: put all certificates into the ca.crt of one Secret and name that everywhere" (join ", " $names)) -}}
-{{- end -}}
-{{- join "" $names -}}
 {{- end }}
