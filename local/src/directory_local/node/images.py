@@ -16,9 +16,7 @@ def load(runtime: Runtime, archive: Path) -> list[str]:
     wanted = contents(archive)
     missing = [name for name, digest in wanted.items() if present.get(name) != digest]
     if missing:
-        runtime.ctr("images", "import", "--local", str(archive))
-        for name in set(wanted) & set(missing):
-            runtime.ctr("images", "label", name, "io.cri-containerd.image=managed")
+        runtime.ctr("images", "import", "--local", "--label=io.cri-containerd.image=managed", str(archive))
     return missing
 
 

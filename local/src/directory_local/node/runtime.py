@@ -10,8 +10,6 @@ from directory_local.node.network import run
 from directory_local.node.place import Place
 from directory_local.programs import Program
 
-_SOCKET = "/run/containerd/containerd.sock"
-
 _CONFIGURATION = """\
 version = 4
 root = "{root}"
@@ -23,9 +21,6 @@ disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.internal.v1.traci
 
 [plugins.'io.containerd.internal.v1.opt']
   path = "{opt}"
-
-[plugins.'io.containerd.cri.v1.images']
-  discard_unpacked_layers = false
 
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "{pause}"
