@@ -94,7 +94,13 @@ def test_the_pools_secret_is_mounted_under_the_name_that_the_operator_gives_it(r
     values["platform"]["name"] = "eu-1"
     deployment = one(rendered(values), "Deployment", "eu-1-pool")
     volume = deployment["spec"]["template"]["spec"]["volumes"][0]
-    assert volume == {"name": "secrets", "secret": {"secretName": pool_secret("eu-1"), "defaultMode": 0o440}}
+    assert volume["projected"] == {"defaultMode": 0o440, "sources": [{"secret": {"name": pool_secret("eu-1")}}]}
+
+
+def test_no_pod_starts_before_the_authorities_are_there(rendered: Rendered) -> None:
+    deployment = one(rendered(with_platform(**PLATFORMS["authorities"])), "Deployment")
+    needed = {"name": "default-pool", "items": [{"key": env.CA_FILE_KEY, "path": "ca.crt"}]}
+    assert {"secret": needed} in deployment["spec"]["template"]["spec"]["volumes"][0]["projected"]["sources"]
 
 
 def test_the_same_ways_out(rendered: Rendered, parts: dict[str, Any]) -> None:

@@ -31,11 +31,17 @@
 {{- else -}}
 {{- $environment = concat $environment (list (list "REDIS_HOST" $redis.host) (list "REDIS_PORT" ($redis.port | default 6379))) -}}
 {{- end -}}
-{{- if or $postgres.caSecretRef $redis.caSecretRef $s3.caSecretRef -}}
-{{- /* The operator puts the certificates of all three into the pool's Secret. */ -}}
+{{- if include "directory.pool.authorities" . -}}
 {{- $environment = append $environment (list "CA_FILE" "/var/run/directory/secrets/ca.crt") -}}
 {{- end -}}
 {{- range $environment }}
 - {name: DIRECTORY_{{ index . 0 }}, value: {{ index . 1 | toString | quote }}}
 {{- end }}
+{{- end }}
+
+{{- /* Whether the platform names authorities: the operator puts the certificates of all of them into the pool's Secret. */ -}}
+{{- define "directory.pool.authorities" -}}
+{{- range $part := list "postgres" "redis" "objectStorage" -}}
+{{- with (index $.Values.platform.spec $part).caSecretRef }}{{ .name }} {{ end -}}
+{{- end -}}
 {{- end }}
