@@ -22,6 +22,7 @@ CHILDREN: Final = (
     ("policy", "v1", "poddisruptionbudgets"),
     ("networking.k8s.io", "v1", "networkpolicies"),
     ("networking.k8s.io", "v1", "ingresses"),
+    ("gateway.networking.k8s.io", "v1", "httproutes"),  # where there is no such kind, kopf says so and goes on
 )
 
 

@@ -25,6 +25,7 @@ _PLURALS: Final = {
     ("policy/v1", "PodDisruptionBudget"): "poddisruptionbudgets",
     ("networking.k8s.io/v1", "NetworkPolicy"): "networkpolicies",
     ("networking.k8s.io/v1", "Ingress"): "ingresses",
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"): "httproutes",
     (API_VERSION, "DirectoryTenant"): "directorytenants",
     (API_VERSION, "DirectoryPlatform"): "directoryplatforms",
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition"): "customresourcedefinitions",

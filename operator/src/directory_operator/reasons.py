@@ -20,6 +20,7 @@ class Reason(StrEnum):
     SCHEMA_MISMATCH = "SchemaMismatch"
     WORKLOAD_UNAVAILABLE = "WorkloadUnavailable"
     POOL_UNAVAILABLE = "PoolUnavailable"
+    ROUTE_NOT_ACCEPTED = "RouteNotAccepted"
     CERTIFICATE_MISSING = "CertificateMissing"
     BUCKET_NOT_EMPTY = "BucketNotEmpty"
     ROLE_OWNS_OBJECTS = "RoleOwnsObjects"

@@ -35,7 +35,9 @@ STEPS: Final[tuple[Step, ...]] = (
         needs=("credentials",),
         after=("postgres", "redis", "s3"),
     ),
-    Step("IngressReady", "ingress", "Ingress, TLS", after=("postgres", "workload"), leads_to=("workload",)),
+    Step(
+        "IngressReady", "ingress", "Ingress or HTTPRoute, TLS", after=("postgres", "workload"), leads_to=("workload",)
+    ),
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from directory_operator.errors import StepError
+from directory_operator.errors import AccessDenied, StepError
 from directory_operator.systems.backends import Backends
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ class CacheWatch:
     changed: Callable[[str], Awaitable[None]]
     """Awaited with a platform's name when its users should be looked at again."""
     _marks: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    _blind: set[str] = field(default_factory=set)
+    """Platforms whose Redis does not let us look, which was said once."""
 
     async def run_forever(self) -> None:
         """Look every `SECONDS`."""
@@ -35,8 +37,14 @@ class CacheWatch:
         """Once, at one platform's. One that is away is left to the platform's own probe, which says so."""
         try:
             marks = await backends.cache_marks()
+        except AccessDenied as error:
+            if name not in self._blind:
+                logger.warning("Redis is not watched", extra={"platform": name, "problem": error.message})
+            self._blind.add(name)
+            return
         except StepError:
             return
+        self._blind.discard(name)
         before = self._marks.get(name)
         self._marks[name] = {**(before or {}), **marks}
         if before and before != self._marks[name]:

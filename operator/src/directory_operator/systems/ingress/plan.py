@@ -19,7 +19,15 @@ def plan(
 
 
 def _require_certificate_source(tenant: Tenant) -> None:
-    """Custom hosts without a certificate would be served with one that browsers refuse."""
+    """Custom hosts without a certificate would be served with one that browsers refuse. A Gateway has its own."""
+    if tenant.platform.spec.ingress.gateway_ref:
+        if tenant.spec.ingress.tls:
+            raise SpecRejected(
+                "spec.ingress.tls",
+                f"DirectoryPlatform {tenant.platform.name} serves by a Gateway, whose listeners hold the certificates: "
+                "have one added there for these hosts, and remove this.",
+            )
+        return
     if tenant.spec.hosts and certificate_secret(tenant) is None:
         raise SpecRejected(
             "spec.ingress.tls",

@@ -1,4 +1,4 @@
-"""A tenant's Ingress and, for custom hosts of Pooled tenants, the Service that stands for the fleet."""
+"""A tenant's Ingress or HTTPRoute and, for custom hosts of Pooled tenants, the Service that stands for the fleet."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -10,16 +10,23 @@ from directory_operator.kube import Kube
 from directory_operator.manifests import Manifest, ObjectRef
 from directory_operator.reasons import Reason
 from directory_operator.systems.ingress.certificate import certificate_problem
-from directory_operator.systems.ingress.desired import certificate_secret, ingress_objects, ingress_refs
+from directory_operator.systems.ingress.desired import (
+    certificate_secret,
+    http_route_ref,
+    ingress_objects,
+    ingress_refs,
+)
+from directory_operator.systems.ingress.http_route import route_problem
 from directory_operator.systems.ingress.plan import plan
 from directory_operator.systems.objects import carry_out, live_objects
 from directory_operator.tenant.model import Tenant
 
+_ROUTE_POLL: Final = 3.0  # seconds: its status is no child's that we watch
 _CERTIFICATE_POLL: Final = 15.0  # seconds: the Secret is not ours, so nothing tells when it appears
 
 
 class IngressSystem:
-    """How the tenant is reached. The ingress controller's own status is not waited for: not every one writes it."""
+    """How the tenant is reached. A Gateway says whether it took the route; of an Ingress not every controller does."""
 
     def __init__(self, *, kube: Kube, now: Callable[[], datetime]) -> None:
         self._kube = kube
@@ -49,7 +56,10 @@ class IngressSystem:
         return tenant
 
     async def check(self, tenant: Tenant) -> str:
-        """Raise while hosts that need one have no certificate that serves them."""
+        """Raise while the Gateway does not take the route, or hosts have no certificate that serves them."""
+        if tenant.platform.spec.ingress.gateway_ref:
+            await self._check_route(tenant)
+            return ""
         name = certificate_secret(tenant)
         if not tenant.certified_hosts or name is None:
             return ""
@@ -64,6 +74,14 @@ class IngressSystem:
                 _CERTIFICATE_POLL,
             )
         return ""
+
+    async def _check_route(self, tenant: Tenant) -> None:
+        if ingress_objects(tenant) is None:
+            return
+        ref = http_route_ref(tenant)
+        route = await self._kube.get(ref)
+        if problem := route_problem(route) if route else "it is gone":
+            raise NotReady(f"{ref}: {problem}.", Reason.ROUTE_NOT_ACCEPTED, _ROUTE_POLL)
 
     async def release(self, tenant: Tenant, *, entirely: bool = True) -> None:
         """Nothing: a route holds no data and is removed whatever the policy says."""
