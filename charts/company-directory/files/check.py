@@ -1,4 +1,4 @@
-"""What `helm test` runs: asks the operator, the platform and the pooled fleet whether they work. Standard library only."""
+"""What `helm test` runs: asks the operator, the platform and the pooled fleet whether they work. No library needed."""
 
 import json
 import os
@@ -25,7 +25,9 @@ def operator() -> str:
     metrics = dict(line.rsplit(" ", 1) for line in _get(os.environ["OPERATOR_METRICS"]).splitlines() if line[0] != "#")
     age = time.time() - float(metrics["directory_last_sweep_timestamp_seconds"])
     if age > 2 * interval + 30:
-        raise NotYet(f"the operator's last sweep began {age:.0f} s ago, and it should every {interval:.0f} s: see its log")
+        raise NotYet(
+            f"the operator's last sweep began {age:.0f} s ago, and one should every {interval:.0f}: see its log"
+        )
     return f"the operator answers, and began its last sweep {age:.0f} s ago"
 
 
