@@ -178,11 +178,12 @@ def test_a_gateway_instead_of_an_ingress(rendered: Rendered) -> None:
 
 
 @pytest.mark.parametrize("gateway", [{}, {"gatewayRef": {"name": "public", "namespace": "gateways"}}])
-def test_external_dns_is_told_how_long_the_record_lives(rendered: Rendered, gateway: dict[str, Any]) -> None:
+def test_external_dns_is_asked_for_the_wildcard_record(rendered: Rendered, gateway: dict[str, Any]) -> None:
     values = with_platform(ingress={"externalDns": {}, **gateway})
     values["route"] = {"annotations": {"example.com/rate-limit": "100"}}
     route = one(rendered(values), "HTTPRoute" if gateway else "Ingress")
     assert route["metadata"]["annotations"] == {
+        "external-dns.alpha.kubernetes.io/hostname": "*.directory.example",
         "external-dns.alpha.kubernetes.io/ttl": "300",
         "example.com/rate-limit": "100",
     }
