@@ -17,7 +17,7 @@ async def inventory(rig: Rig, tenant: Tenant) -> Everything:
     return {
         "row": observed["postgres"].registered,
         "role": observed["postgres"].role,
-        "user": observed["redis"],
+        "user": [each for each in observed["redis"] if each],
         "keys": rig.redis.keys(f"{tenant.names.key_prefix}*"),
         "bucket": observed["s3"].bucket,
         "secret": observed["s3"].secret,
