@@ -12,8 +12,8 @@ from typing import Final
 
 from e2e.support.installation import REPOSITORY
 
-EARLIER: Final = "417ec66def481a3d4df3023ec779214e9bf7e305"
-"""The commit that upgrades begin at: the first one whose chart and images a cluster could run."""
+EARLIER: Final = "89911c59263169e6bf2ce06300bab8515abfb77d"
+"""The commit that upgrades begin at: the first one whose operator can run on newer CRDs, and thus be gone back to."""
 
 EARLIER_TAG: Final = EARLIER[:12]
 PRESENT_TAG: Final = version("company-directory-operator")
