@@ -63,6 +63,7 @@ def _name(argument: Any) -> str:
 
 def main() -> None:
     fuse = Fuse(int(sys.argv[1]), sys.argv[2])
+    del sys.argv[1:]  # the operator has words of its own there
     for verb in KUBE_WRITES:
         setattr(Kube, verb, fuse.wrap(getattr(Kube, verb), f"kubernetes {verb}"))
     connect = wiring.PlatformController._placement
