@@ -1,4 +1,4 @@
-"""The cluster that `make cluster-up` made, the report, and the order: what takes the platform apart comes last."""
+"""The cluster that `make cluster-up` made, the report, and the order."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from e2e.support.installation import Installation
 from e2e.support.report import Report
 
-# One cluster for all: serving first, then what disturbs it, then what judges the whole run, then what takes it apart.
+# One cluster for all: serving first, then what disturbs it, then what takes it apart, then what judges all of it.
 ORDER = (
     "test_serving",
     "test_isolation",
@@ -18,8 +18,8 @@ ORDER = (
     "test_events",
     "test_autoscaling",
     "test_operator_killed",
-    "test_rights",
     "test_uninstall",
+    "test_rights",
 )
 
 _REPORT = pytest.StashKey[Report]()
