@@ -11,6 +11,9 @@ from tests.systems.rig import Rig, connect
 
 @pytest.fixture(scope="session")
 async def rig(machine: Machine, postgres_server: Any, redis_server: Any, minio_server: Any) -> AsyncIterator[Rig]:
+    if "operator" in machine.supervisor.states():
+        # Other tests' operator, with a platform of the same name: it would repair what is broken here on purpose.
+        machine.supervisor.stop_program("operator")
     made = connect(machine)
     yield made
     await made.backends.close()
