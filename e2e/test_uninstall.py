@@ -8,7 +8,7 @@ import pytest
 
 from e2e.support.backends import buckets, sql
 from e2e.support.events import CHART
-from e2e.support.installation import SYSTEM, TENANTS, Installation, until
+from e2e.support.installation import SYSTEM, TENANTS, Installation, names, until
 from e2e.support.report import Report
 from e2e.support.tenants import TenantUnderTest, first_answer, manifest
 
@@ -110,8 +110,12 @@ def test_data_is_kept_and_nothing_is_stuck(
     for step in order:
         step(installation)
     until(lambda: not any(installation.get("crd", name) for name in CRDS), timeout=60, what="the CRDs gone")
-    left = installation.items("deployments,pods,services,ingresses,secrets", TENANTS, "companydirectory.io/tenant")
-    assert [each["metadata"]["name"] for each in left if each["kind"] != "Secret"] == []
+    kinds = "deployments,pods,services,ingresses,secrets"
+    until(
+        lambda: not names(installation.items(kinds, TENANTS, "companydirectory.io/tenant")),
+        timeout=120,  # pods finish what they have begun
+        what="all that the tenants had in Kubernetes gone",
+    )
     for tenant in kept:
         rows = sql(
             installation,
