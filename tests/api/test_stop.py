@@ -35,7 +35,7 @@ def api(backends: Backends, tmp_path: Path) -> Iterator[ApiProcess]:
 
 
 NOTICED = 0.7
-"""Seconds until a proxy has noticed that a process is not ready; far less than the drain, for machines that are busy."""
+"""Seconds until a proxy has noticed that a process is not ready; far less than the drain, as machines may be busy."""
 
 
 class Load:
