@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -50,4 +49,4 @@ def report(pytestconfig: pytest.Config, installation: Installation) -> Iterator[
     found = pytestconfig.stash[_REPORT]
     yield found
     found.fact("duration of the tests", f"{(time.monotonic() - started) / 60:.1f} min")
-    found.write(Path(installation.folder) / "e2e-report.json")
+    found.write(installation.folder / "e2e-report.json")

@@ -9,7 +9,8 @@ from e2e.support.events import EVENTS, Event
 from e2e.support.installation import Installation
 from e2e.support.load import load, lost_writes
 from e2e.support.report import Report
-from e2e.support.tenants import TenantUnderTest, manifest
+from e2e.support.tenants import TenantUnderTest
+from tests.support.world import a_manifest
 
 AFTERMATH = 10.0
 """Seconds for which the load goes on when an event is over: what it broke shows itself then."""
@@ -23,8 +24,8 @@ def served(installation: Installation) -> Iterator[tuple[TenantUnderTest, Tenant
     """A pooled and a Dedicated tenant, two pods each."""
     pooled, dedicated = TenantUnderTest(installation, "pied"), TenantUnderTest(installation, "piper")
     installation.apply(
-        manifest(pooled.name, ingress=UNLIMITED),
-        manifest(
+        a_manifest(pooled.name, ingress=UNLIMITED),
+        a_manifest(
             dedicated.name,
             tier="Dedicated",
             ingress=UNLIMITED,

@@ -1,5 +1,6 @@
 """Tenants from a git repository, by Flux: applied, waited for by their health, repaired when edited by hand, pruned."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -8,22 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from e2e.support.installation import TENANTS, Body, Installation, until
+from e2e.support.installation import TENANTS, Body, Installation
 from e2e.support.report import Report
 from e2e.support.tenants import TenantUnderTest, first_answer
+from tests.support.eventually import eventually
+from tests.support.world import a_manifest
 
 FLUX = "flux-system"
 SERVER = "git"
 KINDS = "kustomizations.kustomize.toolkit.fluxcd.io"
-
-TENANT = """\
-apiVersion: companydirectory.io/v1beta1
-kind: DirectoryTenant
-metadata: {{name: {name}, namespace: tenants}}
-spec:
-  displayName: {display_name}
-  admins: [{{email: ada@{name}.example}}]
-"""
 
 
 @dataclass(frozen=True)
@@ -52,8 +46,9 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
 
-def tenant(name: str, display_name: str = "") -> str:
-    return TENANT.format(name=name, display_name=display_name or name.title())
+def tenant(name: str, **spec: str) -> str:
+    """A tenant's file. YAML holds JSON."""
+    return json.dumps(a_manifest(name, **spec))
 
 
 @pytest.fixture(scope="module")
@@ -111,22 +106,22 @@ def test_a_commit_is_a_tenant_and_a_removed_file_its_end(
     installation: Installation, repository: Repository, report: Report
 ) -> None:
     commit = repository.write(initrode=tenant("initrode"), vandelay=tenant("vandelay"))
-    until(lambda: applied(installation, commit), timeout=120, what="both tenants applied and healthy")
+    eventually(lambda: applied(installation, commit), timeout=120, what="both tenants applied and healthy")
     for name in ("initrode", "vandelay"):
         found = TenantUnderTest(installation, name)
         assert found.condition("Ready")["status"] == "True", "Flux called it healthy before it was"
         first_answer(installation, found.host)
     report.fact("GitOps: two tenants from one commit", "applied, healthy, served")
     commit = repository.write(vandelay=tenant("vandelay"))
-    until(lambda: applied(installation, commit), timeout=120, what="the second commit")
-    until(lambda: installation.get("dt", "initrode", TENANTS) is None, timeout=60, what="initrode pruned")
+    eventually(lambda: applied(installation, commit), timeout=120, what="the second commit")
+    eventually(lambda: installation.get("dt", "initrode", TENANTS) is None, timeout=60, what="initrode pruned")
     assert TenantUnderTest(installation, "vandelay").condition("Ready")["status"] == "True"
     report.fact("GitOps: a file removed", "pruned, the other untouched")
 
 
 def test_what_was_edited_by_hand_is_put_right(installation: Installation, repository: Repository) -> None:
-    commit = repository.write(vandelay=tenant("vandelay", "Vandelay Industries"))
-    until(lambda: applied(installation, commit), timeout=120, what="the tenant")
+    commit = repository.write(vandelay=tenant("vandelay", displayName="Vandelay Industries"))
+    eventually(lambda: applied(installation, commit), timeout=120, what="the tenant")
     patch = '{"spec": {"displayName": "Kramerica"}}'
     installation.kubectl("patch", "dt", "vandelay", "-n", TENANTS, "--type=merge", f"--patch={patch}")
 
@@ -134,22 +129,22 @@ def test_what_was_edited_by_hand_is_put_right(installation: Installation, reposi
         body = installation.get("dt", "vandelay", TENANTS)
         return bool(body) and body["spec"]["displayName"] == "Vandelay Industries"
 
-    until(repaired, timeout=60, what="the repository's name")
+    eventually(repaired, timeout=60, what="the repository's name")
 
 
 def test_a_tenant_that_cannot_be_is_told_and_the_others_stay(
     installation: Installation, repository: Repository
 ) -> None:
-    commit = repository.write(vandelay=tenant("vandelay"), broken=tenant("broken") + "  platformRef: absent\n")
+    commit = repository.write(vandelay=tenant("vandelay"), broken=tenant("broken", platformRef="absent"))
 
     def told() -> bool:
         # Its status says so for a moment only: Flux tries again at once.
         events = installation.items("events", FLUX)
         return any(each["reason"] == "HealthCheckFailed" and "broken" in each["message"] for each in events)
 
-    until(told, timeout=90, what="Flux' Event about the broken tenant")
+    eventually(told, timeout=90, what="Flux' Event about the broken tenant")
     assert TenantUnderTest(installation, "vandelay").condition("Ready")["status"] == "True"
     commit = repository.write(vandelay=tenant("vandelay"))
-    until(lambda: applied(installation, commit), timeout=120, what="the mended repository")
+    eventually(lambda: applied(installation, commit), timeout=120, what="the mended repository")
     repository.write()
-    until(lambda: installation.get("dt", "vandelay", TENANTS) is None, timeout=60, what="everything pruned")
+    eventually(lambda: installation.get("dt", "vandelay", TENANTS) is None, timeout=60, what="everything pruned")

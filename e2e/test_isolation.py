@@ -13,7 +13,8 @@ import pytest
 
 from e2e.support.backends import sql
 from e2e.support.installation import TENANTS, Installation, names
-from e2e.support.tenants import TenantUnderTest, manifest, picture
+from e2e.support.tenants import TenantUnderTest, picture
+from tests.support.world import a_manifest
 
 PROBE = Path(__file__).parent / "probes" / "doors.py"
 OWN = {"own rows", "own key", "own object"}
@@ -23,7 +24,7 @@ OWN = {"own rows", "own key", "own object"}
 def pair(installation: Installation) -> Iterator[tuple[TenantUnderTest, TenantUnderTest]]:
     """Who tries, and whose doors are tried."""
     one, other = (TenantUnderTest(installation, name) for name in ("umbrella", "wonka"))
-    installation.apply(*(manifest(tenant.name, tier="Dedicated") for tenant in (one, other)))
+    installation.apply(*(a_manifest(tenant.name, tier="Dedicated") for tenant in (one, other)))
     for tenant in (one, other):
         tenant.ready()
     yield one, other

@@ -9,9 +9,11 @@ import pytest
 
 from e2e.support.backends import buckets, redis_users, sql
 from e2e.support.events import OPERATOR
-from e2e.support.installation import SYSTEM, TENANTS, Body, Installation, names, until
+from e2e.support.installation import SYSTEM, TENANTS, Body, Installation, names
 from e2e.support.report import Report
-from e2e.support.tenants import TenantUnderTest, first_answer, manifest
+from e2e.support.tenants import TenantUnderTest, first_answer
+from tests.support.eventually import eventually
+from tests.support.world import a_manifest
 
 TENANTS_MADE = 100
 EVERY, FOR = 20.0, 300.0
@@ -40,7 +42,7 @@ def killing(installation: Installation) -> Iterator[list[str]]:
 
 
 def tenant_body(number: int, **spec: object) -> Body:
-    return manifest(f"crowd-{number:03}", deletionPolicy="Delete", **spec)
+    return a_manifest(f"crowd-{number:03}", deletionPolicy="Delete", **spec)
 
 
 def everybody(installation: Installation) -> dict[str, Body]:
@@ -80,7 +82,7 @@ def test_all_end_as_they_should(installation: Installation, report: Report) -> N
         found = everybody(installation)
         return set(found) == expected and all(settled(body) for body in found.values())
 
-    until(over, timeout=300, every=1, what="every kept tenant Ready and every deleted one gone")
+    eventually(over, timeout=300, every=1, what="every kept tenant Ready and every deleted one gone")
     report.fact("all as they should be after the last kill", f"{time.monotonic() - calm:.0f} s")
     try:
         check_traces(installation, expected)
@@ -89,7 +91,7 @@ def test_all_end_as_they_should(installation: Installation, report: Report) -> N
     finally:
         for name in sorted(expected):
             installation.kubectl("delete", "dt", name, "-n", TENANTS, "--wait=false")
-        until(lambda: not everybody(installation), timeout=300, every=1, what="all crowds deleted")
+        eventually(lambda: not everybody(installation), timeout=300, every=1, what="all crowds deleted")
     check_traces(installation, set())
 
 

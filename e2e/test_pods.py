@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from e2e.support.installation import PLATFORM_PODS, SYSTEM, TENANTS, Body, Installation, names, until
-from e2e.support.tenants import TenantUnderTest, client_of, first_answer, manifest
+from e2e.support.installation import PLATFORM_PODS, SYSTEM, TENANTS, Body, Installation, names
+from e2e.support.tenants import TenantUnderTest, client_of, first_answer
+from tests.support.eventually import eventually
+from tests.support.world import a_manifest
 
 STRANGERS = "strangers"
 OURS = ((SYSTEM, PLATFORM_PODS), (TENANTS, "companydirectory.io/tenant=stark"))
@@ -28,7 +30,7 @@ print(json.dumps(found))
 @pytest.fixture(scope="module")
 def tenant(installation: Installation) -> Iterator[TenantUnderTest]:
     found = TenantUnderTest(installation, "stark")
-    installation.apply(manifest(found.name, tier="Dedicated"))
+    installation.apply(a_manifest(found.name, tier="Dedicated"))
     found.ready()
     yield found
     found.delete()
@@ -121,7 +123,7 @@ def test_a_tier_changes_without_a_gap(installation: Installation) -> None:
     503 on them until it has (docs/tenants.md).
     """
     tenant = TenantUnderTest(installation, "switch")
-    installation.apply(manifest(tenant.name, tier="Pooled", ingress={"rateLimitPerMinute": 100_000}))
+    installation.apply(a_manifest(tenant.name, tier="Pooled", ingress={"rateLimitPerMinute": 100_000}))
     tenant.ready()
     first_answer(installation, tenant.host)
     try:
@@ -134,7 +136,7 @@ def test_a_tier_changes_without_a_gap(installation: Installation) -> None:
 
 def moving(tenant: TenantUnderTest, tier: str, asked: Callable[[], int]) -> list[int]:
     """What was answered from the change of the tier until a while after it was done."""
-    tenant.installation.apply(manifest(tenant.name, tier=tier, ingress={"rateLimitPerMinute": 100_000}))
+    tenant.installation.apply(a_manifest(tenant.name, tier=tier, ingress={"rateLimitPerMinute": 100_000}))
     answers: list[int] = []
 
     def moved() -> bool:
@@ -142,7 +144,7 @@ def moving(tenant: TenantUnderTest, tier: str, asked: Callable[[], int]) -> list
         status = (tenant.body() or {})["status"]
         return status.get("servedBy") == tier and not status.get("handover")
 
-    until(moved, timeout=150, every=0.05, what=f"{tenant.name} {tier}")
+    eventually(moved, timeout=150, every=0.05, what=f"{tenant.name} {tier}")
     return answers + [asked() for _ in range(100)]
 
 

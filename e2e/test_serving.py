@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.support.installation import TENANTS, Installation, until
+from e2e.support.installation import TENANTS, Installation
 from e2e.support.report import Report
-from e2e.support.tenants import TenantUnderTest, first_answer, manifest
+from e2e.support.tenants import TenantUnderTest, first_answer
+from tests.support.eventually import eventually
+from tests.support.world import a_manifest
 
 STEPS = ("CredentialsReady", "DatabaseReady", "CacheReady", "StorageReady", "ApiReady", "IngressReady", "Ready")
 
@@ -24,7 +26,7 @@ def test_a_tenant_answers_through_the_ingress(
 ) -> None:
     tenant, tier = fresh
     started = time.monotonic()
-    installation.apply(manifest(tenant.name, tier=tier))
+    installation.apply(a_manifest(tenant.name, tier=tier))
     waited = set(STEPS)
 
     def seen() -> bool:
@@ -37,7 +39,7 @@ def test_a_tenant_answers_through_the_ingress(
                 report.stage(f"{tier} tenant", step, time.monotonic() - started)
         return "Ready" not in waited
 
-    until(seen, timeout=120, every=0.1, what=f"{tenant.name} Ready, still without {waited}")
+    eventually(seen, timeout=120, every=0.1, what=f"{tenant.name} Ready, still without {waited}")
     first_answer(installation, tenant.host)
     report.stage(f"{tier} tenant", "200 from the ingress", time.monotonic() - started)
     with tenant.caller() as caller:
@@ -48,7 +50,7 @@ def test_a_tenant_answers_through_the_ingress(
 
 def test_the_address_is_in_kubectl_get(installation: Installation, fresh: tuple[TenantUnderTest, str]) -> None:
     tenant, tier = fresh
-    installation.apply(manifest(tenant.name, tier=tier))
+    installation.apply(a_manifest(tenant.name, tier=tier))
     tenant.ready()
     row = installation.kubectl("get", "dt", tenant.name, "-n", TENANTS).splitlines()[1].split()
     assert row[:4] == [tenant.name, "True", f"https://{tenant.host}", tier]
@@ -58,13 +60,15 @@ def test_what_is_deleted_answers_no_more_and_its_data_comes_back(
     installation: Installation, fresh: tuple[TenantUnderTest, str]
 ) -> None:
     tenant, tier = fresh
-    installation.apply(manifest(tenant.name, tier=tier))
+    installation.apply(a_manifest(tenant.name, tier=tier))
     tenant.ready()
     with tenant.caller() as caller:
         caller.add_person("Kept")
         tenant.delete()
-        until(lambda: caller.client.get("/api/v1/people").status_code in {404, 421, 503}, timeout=30, what="no answer")
-    installation.apply(manifest(tenant.name, tier=tier))
+        eventually(
+            lambda: caller.client.get("/api/v1/people").status_code in {404, 421, 503}, timeout=30, what="no answer"
+        )
+    installation.apply(a_manifest(tenant.name, tier=tier))
     tenant.ready()
     first_answer(installation, tenant.host)
     with tenant.caller() as caller:

@@ -8,9 +8,11 @@ import pytest
 
 from e2e.support.backends import buckets, sql
 from e2e.support.events import CHART
-from e2e.support.installation import SYSTEM, TENANTS, Installation, names, until
+from e2e.support.installation import SYSTEM, TENANTS, Installation, names
 from e2e.support.report import Report
-from e2e.support.tenants import TenantUnderTest, first_answer, manifest
+from e2e.support.tenants import TenantUnderTest, first_answer
+from tests.support.eventually import eventually
+from tests.support.world import a_manifest
 
 CRDS = ("directorytenants.companydirectory.io", "directoryplatforms.companydirectory.io")
 PATIENCE = "--timeout=150s"
@@ -73,7 +75,7 @@ def kept(installation: Installation, values: Path) -> Iterator[tuple[TenantUnder
 
 def apply(installation: Installation, found: tuple[TenantUnderTest, ...]) -> None:
     tiers = ("Pooled", "Dedicated")
-    installation.apply(*(manifest(tenant.name, tier=tier) for tenant, tier in zip(found, tiers, strict=True)))
+    installation.apply(*(a_manifest(tenant.name, tier=tier) for tenant, tier in zip(found, tiers, strict=True)))
     for tenant in found:
         tenant.ready()
         first_answer(installation, tenant.host)
@@ -109,9 +111,9 @@ def test_data_is_kept_and_nothing_is_stuck(
 ) -> None:
     for step in order:
         step(installation)
-    until(lambda: not any(installation.get("crd", name) for name in CRDS), timeout=60, what="the CRDs gone")
+    eventually(lambda: not any(installation.get("crd", name) for name in CRDS), timeout=60, what="the CRDs gone")
     kinds = "deployments,pods,services,ingresses,secrets"
-    until(
+    eventually(
         lambda: not names(installation.items(kinds, TENANTS, "companydirectory.io/tenant")),
         timeout=120,  # pods finish what they have begun
         what="all that the tenants had in Kubernetes gone",

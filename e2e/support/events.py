@@ -12,8 +12,9 @@ from typing import Final
 
 from directory_local.errors import CommandFailed
 from e2e.support.backends import current_primary, redis_users
-from e2e.support.installation import DATA, PLATFORM_PODS, REPOSITORY, SYSTEM, TENANTS, Installation, names, until
+from e2e.support.installation import DATA, PLATFORM_PODS, REPOSITORY, SYSTEM, TENANTS, Installation, names
 from e2e.support.versions import EARLIER_TAG, NEXT_TAG, PRESENT_TAG, earlier_chart
+from tests.support.eventually import eventually
 
 OPERATOR: Final = "app.kubernetes.io/name=directory-operator"
 CHART: Final = REPOSITORY / "charts" / "company-directory"
@@ -77,7 +78,7 @@ def evict(installation: Installation, pod: str, namespace: str) -> None:
             return False
         return True
 
-    until(evicted, timeout=120, what=f"evicting {namespace}/{pod}")
+    eventually(evicted, timeout=120, what=f"evicting {namespace}/{pod}")
 
 
 def fail_postgres_over(installation: Installation, dedicated: str) -> None:
@@ -85,7 +86,7 @@ def fail_postgres_over(installation: Installation, dedicated: str) -> None:
     del dedicated
     primary = current_primary(installation)
     installation.kubectl("delete", "pod", primary, "-n", DATA, "--grace-period=0", "--force", "--wait=false")
-    until(lambda: current_primary(installation) != primary, timeout=120, what="a new primary")
+    eventually(lambda: current_primary(installation) != primary, timeout=120, what="a new primary")
     healthy_postgres(installation)
 
 
@@ -96,7 +97,7 @@ def healthy_postgres(installation: Installation) -> None:
         cluster = installation.get("clusters.postgresql.cnpg.io", "directory-db", DATA)
         return bool(cluster) and cluster["status"].get("readyInstances") == cluster["spec"]["instances"]
 
-    until(healthy, timeout=240, what="both PostgreSQL instances")
+    eventually(healthy, timeout=240, what="both PostgreSQL instances")
 
 
 def restart_redis(installation: Installation, dedicated: str) -> None:
@@ -106,14 +107,16 @@ def restart_redis(installation: Installation, dedicated: str) -> None:
         installation.kubectl("delete", "pod", pod, "-n", DATA, "--grace-period=0", "--force")
     installation.rolled_out("statefulset/directory-redis", namespace=DATA)
     user = f"dt-{dedicated}"
-    until(lambda: all(user in each for each in redis_users(installation)), timeout=120, what="the tenant's ACL user")
+    eventually(
+        lambda: all(user in each for each in redis_users(installation)), timeout=120, what="the tenant's ACL user"
+    )
 
 
 def lose_minio_for_a_while(installation: Installation, dedicated: str) -> None:
     """The object store is away for twenty seconds."""
     del dedicated
     installation.kubectl("scale", "statefulset/directory-minio", "-n", DATA, "--replicas=0")
-    until(lambda: not installation.pods(DATA, "app.kubernetes.io/name=minio"), timeout=60, what="MinIO's end")
+    eventually(lambda: not installation.pods(DATA, "app.kubernetes.io/name=minio"), timeout=60, what="MinIO's end")
     time.sleep(20)
     installation.kubectl("scale", "statefulset/directory-minio", "-n", DATA, "--replicas=1")
     installation.rolled_out("statefulset/directory-minio", namespace=DATA)
@@ -147,7 +150,9 @@ def upgrade(installation: Installation, dedicated: str, *settings: str, image: s
         "upgrade", release, str(chart), "-n", SYSTEM, "--reset-then-reuse-values", "--wait", "--timeout=5m", *settings
     )
     served = f"deployment/{dedicated}-directory"
-    until(lambda: installation.image_of(served, TENANTS).endswith(f":{image}"), timeout=60, what=f"the image {image}")
+    eventually(
+        lambda: installation.image_of(served, TENANTS).endswith(f":{image}"), timeout=60, what=f"the image {image}"
+    )
     whole(installation, dedicated)
 
 

@@ -3,11 +3,10 @@
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from directory_local.cluster import Cluster
 
@@ -20,7 +19,6 @@ PLATFORM_PODS: Final = "app.kubernetes.io/name in (company-directory,directory-o
 BASE_DOMAIN: Final = "directory.localhost"
 
 Body = dict[str, Any]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +108,6 @@ class Installation:
     def pods(self, namespace: str, selector: str) -> list[Body]:
         """Pods that are not on their way out."""
         return [pod for pod in self.items("pods", namespace, selector) if "deletionTimestamp" not in pod["metadata"]]
-
-
-def until(ask: Callable[[], T], *, timeout: float, every: float = 0.5, what: str = "it") -> T:
-    """The first true answer of `ask`, or an AssertionError that tells the last one."""
-    deadline = time.monotonic() + timeout
-    while True:
-        answer = ask()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"{what}: still {answer!r} after {timeout:.0f} s"
-        time.sleep(every)
 
 
 def names(bodies: Iterable[Body]) -> list[str]:

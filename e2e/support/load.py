@@ -17,8 +17,8 @@ from uuid import uuid4
 
 import httpx
 
-from e2e.support.installation import until
 from e2e.support.tenants import TenantUnderTest, picture, to_ingress, trust
+from tests.support.eventually import eventually
 
 LONGEST: Final = 300.0
 """Seconds after which a load ends by itself, whatever happens around it."""
@@ -51,16 +51,16 @@ class Run:
     acknowledged: dict[str, list[str]] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
 
-    def failures(self, *kinds: str) -> list[Outcome]:
-        return [each for each in self.outcomes if each.failed and (not kinds or each.kind in kinds)]
+    def failures(self) -> list[Outcome]:
+        return [each for each in self.outcomes if each.failed]
 
     def why(self) -> dict[str, int]:
         """How often each kind of request failed in which way."""
         return dict(Counter(f"{each.tenant} {each.kind} {each.answer}" for each in self.failures()))
 
-    def recovery(self, *kinds: str) -> float:
+    def recovery(self) -> float:
         """Seconds from the first failure to the end of the last one; 0 if nothing failed."""
-        failed = self.failures(*kinds)
+        failed = self.failures()
         if not failed:
             return 0.0
         return max(each.began + each.took for each in failed) - min(each.began for each in failed)
@@ -79,7 +79,7 @@ def load(*tenants: TenantUnderTest) -> Iterator[Run]:
     with ThreadPoolExecutor(1, thread_name_prefix="load") as thread:
         asking = thread.submit(lambda: asyncio.run(_ask(clients, run, begun)))
         try:
-            until(lambda: begun.is_set() or asking.done(), timeout=60, every=0.05, what="the load's first answers")
+            eventually(lambda: begun.is_set() or asking.done(), timeout=60, every=0.05, what="the load's first answers")
             yield run
         finally:
             run._stop.set()

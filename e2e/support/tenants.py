@@ -7,24 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 import httpx
 from PIL import Image
 
-from e2e.support.installation import BASE_DOMAIN, TENANTS, Body, Installation, until
+from e2e.support.installation import BASE_DOMAIN, TENANTS, Body, Installation
+from tests.support.eventually import eventually
+from tests.support.world import condition
 
 LOOPBACK = "127.0.0.1"
-
-
-def manifest(name: str, **spec: Any) -> Body:
-    """A small DirectoryTenant; keywords are fields of its spec."""
-    return {
-        "apiVersion": "companydirectory.io/v1beta1",
-        "kind": "DirectoryTenant",
-        "metadata": {"name": name, "namespace": TENANTS},
-        "spec": {"displayName": name.title(), "admins": [{"email": f"ada@{name}.example"}]} | spec,
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +33,7 @@ class TenantUnderTest:
         return self.installation.get("dt", self.name, TENANTS)
 
     def condition(self, kind: str) -> Body:
-        conditions = ((self.body() or {}).get("status") or {}).get("conditions", [])
-        return next((each for each in conditions if each["type"] == kind), {})
+        return condition(self.body(), kind)
 
     def ready(self, timeout: int = 180) -> None:
         """Wait until it is Ready at its present generation."""
@@ -53,7 +43,7 @@ class TenantUnderTest:
             seen = (body.get("status") or {}).get("observedGeneration")
             return bool(body) and seen == body["metadata"]["generation"] and self.condition("Ready")["status"] == "True"
 
-        until(settled, timeout=timeout, every=0.2, what=f"{self.name} Ready ({self.condition('Ready')})")
+        eventually(settled, timeout=timeout, every=0.2, what=f"{self.name} Ready ({self.condition('Ready')})")
 
     def delete(self, timeout: int = 120) -> None:
         self.installation.kubectl(
@@ -138,7 +128,7 @@ def first_answer(
         except httpx.TransportError:
             return False
 
-    until(answered, timeout=timeout, every=0.1, what=f"https://{host}{path}")
+    eventually(answered, timeout=timeout, every=0.1, what=f"https://{host}{path}")
     return time.monotonic() - started
 
 
