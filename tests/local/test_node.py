@@ -15,7 +15,7 @@ from directory_local import binaries
 from directory_local.errors import LocalPlatformError, ToolMissing
 from directory_local.folder import StateFolder
 from directory_local.images import packages
-from directory_local.node import images, programs, requirements
+from directory_local.node import images, requirements
 from directory_local.node.control_plane import ControlPlane
 from directory_local.node.host import Host
 from directory_local.node.kubelet import Kubelet
@@ -89,8 +89,8 @@ def test_every_image_of_the_nodes_pods_is_one_that_is_built() -> None:
     }
     provisioner = binaries.local_path_provisioner()
     assert named == {
-        f"companydirectory.io/local/coredns:{programs.version(binaries.coredns())}",
-        f"companydirectory.io/local/local-path-provisioner:{programs.version(provisioner)}",
+        f"companydirectory.io/local/coredns:{binaries.coredns().version}",
+        f"companydirectory.io/local/local-path-provisioner:{provisioner.version}",
         "companydirectory.io/local/busybox:1",
     }
 

@@ -7,9 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from directory_local.build import GoProgram, Progress, build, built, cache_folder
+from directory_local.build import GoProgram, Progress, build, built, cache_folder, required_version
 from directory_local.folder import StateFolder
-from directory_local.repository import root
 
 ASSETS = "KUBEBUILDER_ASSETS"
 """The variable by which envtest's users say where their etcd, kube-apiserver and kubectl are."""
@@ -119,16 +118,7 @@ def _recent(name: str, binary: str) -> bool:
 
 
 def _kubernetes_version_flags() -> tuple[str, ...]:
-    version = _kubernetes_version()
-    major, minor, _ = version.removeprefix("v").split(".")
+    version = required_version("kubernetes", "k8s.io/kubernetes")
+    major, minor, _ = version.split(".")
     package = "k8s.io/component-base/version"
-    return (f"-X {package}.gitVersion={version}", f"-X {package}.gitMajor={major}", f"-X {package}.gitMinor={minor}")
-
-
-def _kubernetes_version() -> str:
-    text = (root() / "local" / "kubernetes" / "go.mod").read_text()
-    found = re.search(r"k8s\.io/kubernetes (v[\d.]+)", text)
-    if not found:
-        message = "local/kubernetes/go.mod requires no k8s.io/kubernetes"
-        raise ValueError(message)
-    return found.group(1)
+    return (f"-X {package}.gitVersion=v{version}", f"-X {package}.gitMajor={major}", f"-X {package}.gitMinor={minor}")

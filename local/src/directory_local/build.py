@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import time
@@ -40,6 +41,11 @@ class GoProgram:
         return root() / "local" / (self.home or self.name)
 
     @property
+    def version(self) -> str:
+        """Of a program that a `tool` directive of its module names: what go.mod requires, without the v."""
+        return required_version(self.home or self.name, self.package)
+
+    @property
     def key(self) -> str:
         """Changes whenever the result would: sources, pinned versions, flags and the machine's kind."""
         digest = hashlib.sha256(repr((self, platform.system(), platform.machine())).encode())
@@ -47,6 +53,16 @@ class GoProgram:
         for source in sorted(sources):
             digest.update(source.read_bytes())
         return digest.hexdigest()[:16]
+
+
+def required_version(home: str, module: str) -> str:
+    """The version of a module, without its v, that `local/<home>/go.mod` requires."""
+    text = (root() / "local" / home / "go.mod").read_text()
+    found = re.search(rf"^\s*(?:require )?{re.escape(module)} v(\S+)", text, re.MULTILINE)
+    if not found:
+        message = f"local/{home}/go.mod requires no {module}"
+        raise ValueError(message)
+    return found.group(1)
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:

@@ -4,23 +4,12 @@ repository.
 
 import functools
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from directory_local.errors import CommandFailed, ToolMissing
 from directory_local.repository import root
-
-
-def version(home: str, module: str) -> str:
-    """The version of a module, without its v, that `local/<home>/go.mod` requires."""
-    text = (root() / "local" / home / "go.mod").read_text()
-    found = re.search(rf"^\s*(?:require )?{re.escape(module)} v(\S+)", text, re.MULTILINE)
-    if not found:
-        message = f"local/{home}/go.mod requires no {module}"
-        raise ValueError(message)
-    return found.group(1)
 
 
 @functools.cache

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from directory_local.addons import modules
-from directory_local.build import GoProgram, Progress, build, cache_folder
+from directory_local.build import GoProgram, Progress, build, cache_folder, required_version
 from directory_local.images.archive import Image
 from directory_local.images.debian import LOCAL
 from directory_local.images.static import static_image
@@ -18,7 +17,7 @@ HELM: Final = GoProgram(
     "helm.sh/helm/v3/cmd/helm",
     home="addons/tools",
     linker_flags=(
-        f"-X helm.sh/helm/v3/internal/version.version=v{modules.version('addons/tools', 'helm.sh/helm/v3')}",
+        f"-X helm.sh/helm/v3/internal/version.version=v{required_version('addons/tools', 'helm.sh/helm/v3')}",
         f"-X {_CHART_UTIL}.k8sVersionMajor=1 -X {_CHART_UTIL}.k8sVersionMinor={_KUBERNETES_MINOR}",
     ),
 )
@@ -44,7 +43,7 @@ class AddonProgram:
 
     @property
     def version(self) -> str:
-        return modules.version(self.home, self.module)
+        return required_version(self.home, self.module)
 
     @property
     def reference(self) -> str:

@@ -1,13 +1,12 @@
 """The images of the backends that the local cluster runs, from Debian's packages (`images/<name>/Dockerfile`)."""
 
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import Final
 
 from directory_local.binaries import minio
-from directory_local.build import Progress, build, cache_folder
+from directory_local.build import Progress, build, cache_folder, required_version
 from directory_local.errors import LocalPlatformError
 from directory_local.images.archive import Image, Recipe, made
 from directory_local.images.debian import LOCAL
@@ -47,10 +46,5 @@ def backend_image(name: str, progress: Progress = lambda _line: None) -> Image:
 
 
 def _minio_version() -> str:
-    """The day of MinIO's commit, which its module's version tells; it has no other."""
-    text = (root() / "local" / "minio" / "go.mod").read_text()
-    found = re.search(r"github\.com/minio/minio v0\.0\.0-(\d{8})", text)
-    if not found:
-        message = "local/minio/go.mod requires no github.com/minio/minio"
-        raise LocalPlatformError(message)
-    return found.group(1)
+    """The day of MinIO's commit, which its module's pseudo-version tells; it has no other."""
+    return required_version("minio", "github.com/minio/minio").split("-")[1][:8]

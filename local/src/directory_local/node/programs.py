@@ -1,7 +1,6 @@
 """The node's own binaries and images: built from their Go modules, once for all clusters of the user."""
 
 import os
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,6 @@ from directory_local.build import GoProgram, Progress, build, cache_folder
 from directory_local.folder import StateFolder
 from directory_local.images.archive import Image
 from directory_local.images.static import static_image
-from directory_local.repository import root
 
 CONTROL_PLANE = (*binaries.CONTROL_PLANE, "kube-scheduler")
 NODE = ("kubelet", "kube-proxy")
@@ -38,25 +36,19 @@ def images(progress: Progress) -> list[Image]:
     busybox = Path(shutil.which("busybox", path="/bin:/usr/bin") or "/bin/busybox")
     makers: tuple[Callable[[], Image], ...] = (
         lambda: static_image("pause", PAUSE_VERSION, _built(binaries.pause(), progress), progress=progress),
-        lambda: static_image("coredns", version(coredns), _built(coredns, progress), progress=progress),
+        lambda: static_image("coredns", coredns.version, _built(coredns, progress), progress=progress),
         lambda: static_image(
-            provisioner.name, version(provisioner), _built(provisioner, progress), user=0, progress=progress
+            provisioner.name,
+            provisioner.version,
+            _built(provisioner, progress),
+            user=0,
+            progress=progress,
         ),
         lambda: static_image(
             "busybox", "1", busybox, paths=[f"/bin/{name}" for name in _APPLETS], user=0, progress=progress
         ),
     )
     return [make() for make in makers]
-
-
-def version(program: GoProgram) -> str:
-    """The version of a program that a `tool` directive of its module names: what go.mod requires, without the v."""
-    text = (root() / "local" / program.home / "go.mod").read_text()
-    found = re.search(rf"{re.escape(program.package)} v(\S+)", text)
-    if not found:
-        message = f"local/{program.home}/go.mod requires no {program.package}"
-        raise ValueError(message)
-    return found.group(1)
 
 
 # What the volume provisioner's shell scripts call, and what is of use when one looks around in a pod.
